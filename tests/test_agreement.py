@@ -1,0 +1,112 @@
+"""Identical weights, and every number that comes out of them, in every framework."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fixtures.cases import named, one_direction
+from fixtures.compare import assert_same_bits, assert_within_rounding
+from fixtures.evidence.claims import claim
+
+
+@claim(
+    kind="exact",
+    statement="The weights read back from the framework are those that were loaded.",
+    formula="canonical -> framework -> canonical",
+)
+def test_weights_read_back_are_those_loaded(run, experiment):
+    def by_name(weights):
+        return {
+            f"{name} of layer {layer}, direction {direction}": array
+            for (layer, direction), one in weights.items()
+            for name, array in one.by_name()
+            if name != "recurrent_bias"
+        }
+
+    assert_same_bits(by_name(run.weights), by_name(experiment.weights))
+
+
+@claim(
+    kind="rounding",
+    statement="Output, and h and c of every layer and direction, are what the equations say.",
+    formula="output, h, c == oracle",
+    sources=["D3", "D9", "D10"],
+)
+def test_every_value_is_the_oracles(run, oracle):
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="The c of every step can be had, in every framework, and is what the equations say.",
+    formula="c_steps[layer][:, t] == oracle's c at t",
+    sources=["C3", "C7"],
+    cases=lambda case: one_direction(case) and case.time <= 100,
+    recipe="c_of_every_step",
+)
+def test_c_of_every_step_is_the_oracles(recipe, oracle, case):
+    shown = recipe("c_of_every_step")
+    layers = range(case.layers)
+    assert_within_rounding(
+        {f"c of layer {layer}": shown.c_steps[layer, 0] for layer in layers},
+        {f"c of layer {layer}": oracle.c_steps[layer, 0] for layer in layers},
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="One step after another, each from the state the last one left, is the whole.",
+    formula="lstm(x) == lstm(x[:, t:t+1], state) for t in order",
+    sources=["C7", "D3"],
+    cases=named("smallest", "two-layers", "two-widths", "no-bias"),
+)
+def test_step_by_step_is_the_whole(adapter, experiment, oracle):
+    state, outputs = experiment.initial, []
+    for t in range(experiment.time):
+        step = adapter.run(experiment.only_step(t, state))
+        state = step.state
+        outputs.append(step.output)
+    whole = replace(step, output=np.concatenate(outputs, axis=1))
+    assert_within_rounding(dict(whole.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="The same layer called again with the same arguments repeats every bit.",
+    formula="lstm(x) == lstm(x)",
+    cases=named("smallest", "two-layers", "two-widths", "bidirectional-two-layers-from-zero"),
+    recipe="repeated",
+)
+def test_a_second_call_repeats_every_bit(run, recipe):
+    assert_same_bits(dict(recipe("repeated").tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="Time-major is a transposition of batch-major, and leaves the states as they are.",
+    formula="lstm(x.T, time_major=True).T == lstm(x)",
+    sources=["A8"],
+    cases=lambda case: case.batch * case.time <= 200,
+    adapters=["keras2", "tf1"],
+    because="in torch it is a matter of rounding (torch-batch-first-is-a-transposition), and the "
+    "others have no such option",
+    recipe="time_major",
+)
+def test_time_major_is_a_transposition(run, recipe):
+    assert_same_bits(dict(recipe("time_major").tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="batch_first moves batch to the front of input and output, and changes no value "
+    "beyond rounding.",
+    formula="lstm(x.T, batch_first=False).T == lstm(x, batch_first=True)",
+    sources=["D1"],
+    adapters=["torch"],
+    because="batch_first is torch's",
+    recipe="time_major",
+)
+def test_torch_batch_first_is_a_transposition(recipe, oracle):
+    assert_within_rounding(dict(recipe("time_major").tensors()), dict(oracle.tensors()))
