@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import named, one_direction
-from fixtures.compare import assert_same_bits, assert_within_rounding
+from fixtures.cases import is_twin, named, one_direction
+from fixtures.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
 from fixtures.evidence.claims import claim
+
+LAYOUTS = named(
+    "smallest", "one-unit", "batch-one", "integer-example", "two-layers", "two-widths",
+    "bidirectional", "bidirectional-two-layers", "square", "square-bidirectional",
+)  # fmt: skip
 
 
 @claim(
@@ -43,7 +48,7 @@ def test_every_value_is_the_oracles(run, oracle):
     statement="The c of every step can be had, in every framework, and is what the equations say.",
     formula="c_steps[layer][:, t] == oracle's c at t",
     sources=["C3", "C7"],
-    cases=lambda case: one_direction(case) and case.time <= 100,
+    cases=lambda case: one_direction(case) and case.time <= 100 and not is_twin(case),
     recipe="c_of_every_step",
 )
 def test_c_of_every_step_is_the_oracles(recipe, oracle, case):
@@ -62,14 +67,15 @@ def test_c_of_every_step_is_the_oracles(recipe, oracle, case):
     sources=["C7", "D3"],
     cases=named("smallest", "two-layers", "two-widths", "no-bias"),
 )
-def test_step_by_step_is_the_whole(adapter, experiment, oracle):
+def test_step_by_step_is_the_whole(run, adapter, experiment, oracle):
     state, outputs = experiment.initial, []
     for t in range(experiment.time):
         step = adapter.run(experiment.only_step(t, state))
         state = step.state
         outputs.append(step.output)
-    whole = replace(step, output=np.concatenate(outputs, axis=1))
-    assert_within_rounding(dict(whole.tensors()), dict(oracle.tensors()))
+    steps = replace(step, output=np.concatenate(outputs, axis=1))
+    ways = {"the whole": dict(run.tensors()), "step by step": dict(steps.tensors())}
+    assert_ways_agree(ways, dict(oracle.tensors()))
 
 
 @claim(
@@ -88,7 +94,7 @@ def test_a_second_call_repeats_every_bit(run, recipe):
     statement="Time-major is a transposition of batch-major, and leaves the states as they are.",
     formula="lstm(x.T, time_major=True).T == lstm(x)",
     sources=["A8"],
-    cases=lambda case: case.batch * case.time <= 200,
+    cases=LAYOUTS,
     adapters=["keras2", "tf1"],
     because="in torch it is a matter of rounding (torch-batch-first-is-a-transposition), and the "
     "others have no such option",
@@ -108,5 +114,7 @@ def test_time_major_is_a_transposition(run, recipe):
     because="batch_first is torch's",
     recipe="time_major",
 )
-def test_torch_batch_first_is_a_transposition(recipe, oracle):
-    assert_within_rounding(dict(recipe("time_major").tensors()), dict(oracle.tensors()))
+def test_torch_batch_first_is_a_transposition(run, recipe, oracle):
+    time_major = recipe("time_major")
+    ways = {"batch first": dict(run.tensors()), "time first": dict(time_major.tensors())}
+    assert_ways_agree(ways, dict(oracle.tensors()))

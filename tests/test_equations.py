@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import named
-from fixtures.compare import assert_different, assert_same_bits, assert_within_rounding
+from fixtures.compare import assert_different, assert_same_bits, assert_ways_agree
 from fixtures.evidence.claims import claim
 from fixtures.reference import sigmoid
 from fixtures.rounding import beside
@@ -47,7 +47,7 @@ def test_tf1_gates_are_i_j_f_o(run, experiment, oracle):
     c = c * sigmoid(f + 1) + sigmoid(i) * np.tanh(j)
     h = np.tanh(c) * sigmoid(o)
     steps = {"by hand": side_by_side(h, c), "tf1": side_by_side(run.h[0, 0], run.c[0, 0])}
-    assert_within_rounding(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
+    assert_ways_agree(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
 
 
 @claim(
@@ -67,7 +67,7 @@ def test_keras_gates_are_i_f_c_o(run, experiment, oracle):
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(candidate)
     h = sigmoid(o) * np.tanh(c)
     steps = {"by hand": side_by_side(h, c), "Keras": side_by_side(run.h[0, 0], run.c[0, 0])}
-    assert_within_rounding(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
+    assert_ways_agree(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
 
 
 @claim(
@@ -88,7 +88,7 @@ def test_torch_gates_are_i_f_g_o(run, experiment, oracle):
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     h = sigmoid(o) * np.tanh(c)
     steps = {"by hand": side_by_side(h, c), "torch": side_by_side(run.h[0, 0], run.c[0, 0])}
-    assert_within_rounding(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
+    assert_ways_agree(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
 
 
 @claim(
@@ -157,7 +157,7 @@ def test_torch_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):
         name: adapter.run(replace(experiment, weights=experiment.weights.map(change))).output
         for name, change in ways.items()
     }
-    assert_within_rounding({"as loaded": run.output} | outputs, oracle.output)
+    assert_ways_agree({"as loaded": run.output} | outputs, oracle.output)
 
 
 @claim(

@@ -1,0 +1,84 @@
+"""Where the time goes, in one run: `tox run -e bench`.
+
+Prints seconds to import each framework (each in a process of its own), seconds of the bare
+framework calls for all cases in a plain loop, seconds of the whole suite, and the ratio of the
+suite to imports and bare calls, serial and with two workers. The ratios are what counts: both
+sides of them are taken on one machine, minutes apart.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+IMPORTS = {
+    "torch": "import torch",
+    "tensorflow": "import tensorflow",
+    "keras": "import keras",
+    "tf_keras": "import tf_keras",
+}
+
+
+def seconds_of(*command: str) -> float:
+    """Wall-clock seconds of a command that must succeed."""
+    start = time.perf_counter()
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        env=os.environ | {"TF_USE_LEGACY_KERAS": "1"},
+    )
+    return time.perf_counter() - start
+
+
+def bare_calls() -> dict[str, float]:
+    """Seconds of every adapter's runs of every case, frameworks imported beforehand."""
+    from fixtures.adapters import adapters
+    from fixtures.cases import named_cases
+    from fixtures.run import Lab
+
+    lab, seconds = Lab(0), {}
+    first = named_cases()[0]
+    for name, adapter in adapters().items():
+        if adapter.cannot_run():
+            continue
+        adapter.run(lab.experiment(first, "float32"))
+        start = time.perf_counter()
+        for case in named_cases():
+            if not adapter.unsupported(case):
+                for dtype in case.dtypes:
+                    adapter.run(lab.experiment(case, dtype))
+        seconds[name] = time.perf_counter() - start
+    return seconds
+
+
+def main() -> None:
+    nothing = seconds_of(sys.executable, "-c", "import numpy")
+    imports = {
+        name: max(0.0, seconds_of(sys.executable, "-c", f"import numpy; {code}") - nothing)
+        for name, code in IMPORTS.items()
+    }
+    # tensorflow brings tf_keras and keras with it; all of them in one process cost this much.
+    together = seconds_of(sys.executable, "-c", ";".join(IMPORTS.values()))
+    for name, seconds in imports.items():
+        print(f"import {name:<12}{seconds:8.2f} s")
+    print(f"import all together{together:8.2f} s")
+    calls = bare_calls()
+    for name, seconds in calls.items():
+        print(f"bare calls {name:<8}{seconds:8.2f} s")
+    floor = together + sum(calls.values())
+    print(f"imports + bare calls{floor:7.2f} s")
+    for what, options in {"serial": (), "-n 2": ("-n", "2")}.items():
+        suite = seconds_of(sys.executable, "-m", "pytest", "-q", *options)
+        print(f"suite {what:<13}{suite:8.2f} s   {suite / floor:.2f} times imports + bare calls")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""The rounding spread: what it is made of, what stays inside it, and what it catches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fixtures import reference, rounding
+from fixtures.adapters import adapters
+from fixtures.cases import DTYPES, Case, every, named_cases
+from fixtures.compare import Disagreement, assert_same_bits, assert_within_rounding
+from fixtures.evidence.check import Check, Measurement, under_way
+from fixtures.perlayer import Array, PerLayer, State
+from fixtures.rounding import REPLICAS, Expected, Oracle, Perturbed, expected_from, no_oracle_for
+from fixtures.run import Experiment, Run, experiment_of
+from fixtures.weights import LayerWeights
+
+NAMED = {case.name: case for case in named_cases() if every(case)}
+
+
+def needs_oracle(dtype: str) -> pytest.MarkDecorator:
+    reason = no_oracle_for(dtype)
+    return pytest.mark.skipif(reason is not None, reason=reason or "")
+
+
+each_dtype = pytest.mark.parametrize(
+    "dtype", [pytest.param(dtype, marks=needs_oracle(dtype)) for dtype in DTYPES]
+)
+each_case = pytest.mark.parametrize(
+    ("case", "dtype"),
+    [
+        pytest.param(case, dtype, id=f"{case.name}-{dtype}", marks=needs_oracle(dtype))
+        for case in NAMED.values()
+        for dtype in case.dtypes
+    ],
+)
+
+
+@functools.cache
+def oracle_of(case: Case, dtype: str) -> Oracle:
+    return rounding.oracle_of(experiment_of(case, dtype, 0), 0)
+
+
+def in_plain_numpy(experiment: Experiment) -> Run:
+    return adapters()["numpy"].run(experiment)
+
+
+# What a spread is made of.
+
+UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
+"""Unit roundoff: half the distance from 1 to the next number."""
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    ("disturb", "size"),
+    [
+        (lambda sites, value: sites.product(value), 3),
+        (lambda sites, value: sites.sum(value), 3),
+        (lambda sites, value: sites.activation(value), 9),
+        # Three terms, 4, -2 and the bias 1: sqrt(3) * sqrt(21), more than sqrt(3) * |sum|.
+        (
+            lambda sites, value: sites.dot(
+                np.stack([value / value, value / value], axis=-1),
+                np.array([[4.0], [-2.0]], value.dtype),
+                np.array([1.0], value.dtype),
+            )[..., 0],
+            np.sqrt(3 * 21),
+        ),
+        # Two terms, 1 and 2, without bias: sqrt(2) * 3, more than sqrt(2) * sqrt(5).
+        (
+            lambda sites, value: sites.dot(
+                np.stack([value / value, value / value], axis=-1),
+                np.array([[1.0], [2.0]], value.dtype),
+                None,
+            )[..., 0],
+            np.sqrt(2) * 3,
+        ),
+    ],
+    ids=["product", "sum", "activation", "dot-by-squares", "dot-by-sum"],
+)
+def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size):
+    """Every value is 3. Of 150,000 uniform numbers some come within 0.1% of either end."""
+    value = np.full((1 + REPLICAS, 10_000), 3, rounding.WIDER[dtype])
+    found = (disturb(Perturbed(dtype, seed=0), value) - 3) / (UNIT[dtype] * size)
+    assert (found[0] == 0).all()
+    # The sum is itself rounded, in the wider precision, at 3.
+    slack = np.spacing(rounding.WIDER[dtype](3)) / (UNIT[dtype] * size)
+    assert 0.999 < found[1:].max() <= 1 + slack
+    assert -0.999 > found[1:].min() >= -1 - slack
+
+
+@each_dtype
+def test_site_of_value_zero_is_perturbed_by_the_smallest_normal_number(dtype):
+    value = np.zeros((1 + REPLICAS, 10_000), rounding.WIDER[dtype])
+    found = Perturbed(dtype, seed=0).product(value) / np.finfo(dtype).tiny
+    assert 0.999 < found.max() <= 1
+
+
+def test_spread_is_the_root_mean_square_deviation_or_the_rows():
+    """Deviations 3 and 4, 3 and -4 of an element; 0 of its neighbour, which gets the row's."""
+    replicas = np.array([[1.0, 10.0], [4.0, 10.0], [5.0, 10.0], [4.0, 10.0], [-3.0, 10.0]])
+    expected = expected_from(replicas, "float32")
+    own = np.sqrt((9 + 16 + 9 + 16) / 4)
+    assert expected.value.tolist() == [1.0, 10.0]
+    assert expected.spread.tolist() == [own, np.sqrt(own**2 / 2)]
+
+
+def test_expected_values_cannot_be_changed():
+    expected = oracle_of(NAMED["smallest"], "float32").output
+    with pytest.raises(ValueError, match="read-only"):
+        expected.value[0, 0, 0] = 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        expected.spread[0, 0, 0] = 1.0
+
+
+def test_every_precision_with_a_wider_one_has_an_oracle():
+    long_double_is_wider = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
+    assert no_oracle_for("float32") is None
+    assert (no_oracle_for("float64") is None) == long_double_is_wider
+
+
+def test_precision_without_a_wider_one_has_no_oracle(monkeypatch):
+    monkeypatch.setitem(rounding.WIDER, "float64", np.float64)
+    assert no_oracle_for("float64") == (
+        "no precision wider than float64 on this platform to judge it by"
+    )
+
+
+# The same every time, and the first computation undisturbed.
+
+
+@each_dtype
+def test_spreads_are_deterministic(dtype):
+    experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
+    one, other = (dict(rounding.oracle_of(experiment, 0).tensors()) for _ in range(2))
+    for name, expected in one.items():
+        assert np.array_equal(expected.value, other[name].value)
+        assert np.array_equal(expected.spread, other[name].spread)
+
+
+@each_dtype
+def test_another_seed_moves_spreads_and_no_value(dtype):
+    experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
+    one, other = (dict(rounding.oracle_of(experiment, seed).tensors()) for seed in (0, 1))
+    for name, expected in one.items():
+        assert np.array_equal(expected.value, other[name].value)
+        assert (expected.spread != other[name].spread).all()
+
+
+@each_dtype
+def test_first_replica_is_undisturbed(dtype, monkeypatch):
+    """Without noise all 16 are the same computation, and the first is no different with it."""
+    experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
+    noisy = dict(rounding.oracle_of(experiment).tensors())
+    monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, size: value + 0 * size)
+    for name, exact in rounding.oracle_of(experiment).tensors():
+        assert (exact.spread == 0).all()
+        assert (noisy[name].spread > 0).all()
+        assert np.array_equal(noisy[name].value, exact.value)
+
+
+@needs_oracle("float64")
+def test_value_of_the_oracle_is_the_reference_in_long_double():
+    """In long double there is no BLAS, so that the batch cannot change the order of a sum."""
+
+    def widen(array: Array) -> Array:
+        return array.astype(np.longdouble)
+
+    experiment = experiment_of(NAMED["bidirectional-two-layers"], "float64", 0)
+    exact = reference.lstm(
+        experiment.weights.map(lambda one: one.map(widen)),
+        widen(experiment.inputs),
+        experiment.initial.map(widen),
+    )
+    oracle = oracle_of(NAMED["bidirectional-two-layers"], "float64")
+    assert np.array_equal(oracle.output.value, exact.output)
+    for mine, theirs in ((oracle.h, exact.h), (oracle.c, exact.c), (oracle.c_steps, exact.c_steps)):
+        assert all(np.array_equal(expected.value, theirs[at]) for at, expected in mine.items())
+
+
+@each_dtype
+def test_default_state_is_judged_as_zeros(dtype):
+    case = NAMED["smallest"]
+    experiment = experiment_of(case, dtype, 0)
+    state = PerLayer(((np.zeros((case.batch, *case.units), dtype),),))
+    default = rounding.oracle_of(replace(experiment, initial=None)).output
+    zeros = rounding.oracle_of(replace(experiment, initial=State(h=state, c=state))).output
+    assert np.array_equal(default.value, zeros.value)
+    assert np.array_equal(default.spread, zeros.spread)
+
+
+# Honest arithmetic stays inside.
+
+
+@each_case
+def test_plain_numpy_is_within_the_bounds(case, dtype):
+    run = in_plain_numpy(experiment_of(case, dtype, 0))
+    assert_within_rounding(dict(run.tensors()), dict(oracle_of(case, dtype).tensors()))
+
+
+@each_case
+def test_named_case_is_wholly_informative(case, dtype):
+    oracle = oracle_of(case, dtype)
+    tensors = dict(oracle.tensors())
+    tensors |= {f"h of every step {at}": one for at, one in oracle.h_steps.items()}
+    tensors |= {f"c of every step {at}": one for at, one in oracle.c_steps.items()}
+    assert [name for name, one in tensors.items() if not one.informative.all()] == []
+
+
+# Where honest arithmetic goes astray.
+
+CHAOS = Case(
+    name="chaos",
+    about="kernels 16 times as large: after 50 steps the last bit of any number is everywhere",
+    batch=2, time=50, features=3, units=(16,), scale=16.0, initial="default",
+)  # fmt: skip
+
+
+@each_dtype
+def test_chaos_is_not_informative(dtype):
+    oracle = oracle_of(CHAOS, dtype)
+    assert oracle.output.informative[:, 0].all()
+    assert not oracle.h[0, 0].informative.any()
+    assert not oracle.c[0, 0].informative.any()
+
+
+@each_dtype
+def test_nothing_informative_proves_nothing(dtype):
+    """Not even the oracle's own values pass."""
+    final = oracle_of(CHAOS, dtype).h[0, 0]
+    with pytest.raises(Disagreement, match="no element is informative"):
+        assert_within_rounding(final.value.astype(dtype), final)
+
+
+@each_dtype
+def test_before_chaos_sets_in_honest_arithmetic_is_judged(dtype):
+    output = oracle_of(CHAOS, dtype).output
+    run = in_plain_numpy(experiment_of(CHAOS, dtype, 0))
+    (measured,) = measurements(lambda: assert_within_rounding(run.output, output))
+    assert 0 < measured.informative < 1
+    assert measured.elements == output.informative.sum()
+
+
+def measurements(call: Callable[[], None]) -> list[Measurement]:
+    """What the assertion helpers note while `call` runs."""
+    check = Check("id", "rounding", "", "", "numpy", "", NAMED["smallest"], "float32", 0)
+    with under_way(check):
+        call()
+    return check.measurements
+
+
+# Small errors do not.
+
+ERROR = {"float32": 3e-6, "float64": 1e-14}
+"""The relative error of one weight matrix that some named case must catch."""
+
+
+def with_error(experiment: Experiment, at: tuple[int, int], matrix: str) -> Experiment:
+    """One weight matrix scaled by 1 + ERROR, in long double, and rounded once."""
+    factor = 1 + np.longdouble(ERROR[experiment.dtype])
+
+    def scaled(layer: int, direction: int) -> LayerWeights:
+        one = experiment.weights[layer, direction]
+        if (layer, direction) != at:
+            return one
+        array = getattr(one, matrix).astype(np.longdouble) * factor
+        return replace(one, **{matrix: array.astype(experiment.dtype)})
+
+    return replace(
+        experiment, weights=PerLayer.build(experiment.layers, experiment.directions, scaled)
+    )
+
+
+def caught_by(dtype: str, layer: int, direction: int, directions: int, matrix: str) -> str | None:
+    """The first named case on which the error is seen; layer -1 is the top one of a stack."""
+    for case in NAMED.values():
+        fits = case.directions == directions and dtype in case.dtypes
+        if not fits or (layer == -1 and case.layers == 1):
+            continue
+        wrong = with_error(experiment_of(case, dtype, 0), (layer % case.layers, direction), matrix)
+        try:
+            assert_within_rounding(
+                dict(in_plain_numpy(wrong).tensors()), dict(oracle_of(case, dtype).tensors())
+            )
+        except Disagreement:
+            return case.name
+    return None
+
+
+@each_dtype
+@pytest.mark.parametrize("matrix", ["kernel", "recurrent_kernel"])
+@pytest.mark.parametrize("layer", [0, -1], ids=["bottom", "top"])
+@pytest.mark.parametrize(
+    ("direction", "directions"),
+    [(0, 1), (0, 2), (1, 2)],
+    ids=["one-direction", "forward", "backward"],
+)
+def test_small_error_in_one_matrix_is_caught(dtype, matrix, layer, direction, directions):
+    assert caught_by(dtype, layer, direction, directions, matrix) is not None
+
+
+@each_dtype
+def test_states_exchanged_are_caught(dtype):
+    """h in c's place: the same shape and dtype, and other numbers."""
+    oracle = oracle_of(NAMED["smallest"], dtype)
+    run = in_plain_numpy(experiment_of(NAMED["smallest"], dtype, 0))
+    with pytest.raises(Disagreement, match=r"tensor +[hc] \[2, 5\]"):
+        assert_within_rounding(
+            {"h": run.c[0, 0], "c": run.h[0, 0]}, {"h": oracle.h[0, 0], "c": oracle.c[0, 0]}
+        )
+
+
+def test_part_of_a_tensor_keeps_value_and_spread_together():
+    output = oracle_of(NAMED["smallest"], "float32").output
+    part = output[:, -1]
+    assert_same_bits(
+        {"value": part.value, "spread": part.spread},
+        {"value": output.value[:, -1], "spread": output.spread[:, -1]},
+    )
+    beside = rounding.beside(part, Expected(part.value * 2, part.spread * 3, "float32"))
+    assert_same_bits(beside.spread, np.concatenate([part.spread, part.spread * 3], axis=-1))
+    assert_same_bits(beside.value, np.concatenate([part.value, part.value * 2], axis=-1))

@@ -1,0 +1,485 @@
+"""Identical weights is meant literally: what cases, weights and inputs promise, to the bit."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fixtures.inputs
+from fixtures.adapters.tf1 import FORGET_BIAS, TF1_GATES, from_tf1, to_tf1
+from fixtures.cases import Case, named, named_cases
+from fixtures.compare import assert_same_bits
+from fixtures.errors import BadInput
+from fixtures.inputs import initial_state_of, inputs_of, lengths_of
+from fixtures.perlayer import Array, PerLayer
+from fixtures.run import Experiment, experiment_of
+from fixtures.streams import dyadic, odd_integers
+from fixtures.weights import GATES, LayerWeights, canonical_weights, reorder_gates
+
+NAMED = {case.name: case for case in named_cases()}
+SMALL = [case for case in NAMED.values() if case.inputs != "mnist"]
+by_name = pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
+with_bias = pytest.mark.parametrize(
+    "case", [case for case in SMALL if case.bias != "none"], ids=lambda case: case.name
+)
+
+
+def layers_of(case: Case, dtype: str = "float32", seed: int = 0) -> list[LayerWeights]:
+    return [one for _, one in canonical_weights(case, dtype, seed).items()]
+
+
+def arrays_of(case: Case, dtype: str = "float32", seed: int = 0) -> dict[str, Array]:
+    """Every array of numbers that a case consists of, by a name of its own."""
+    experiment = experiment_of(case, dtype, seed)
+    assert experiment.dense is not None
+    found = {"inputs": experiment.inputs}
+    found |= {"dense kernel": experiment.dense.kernel, "dense bias": experiment.dense.bias}
+    for at, one in experiment.weights.items():
+        found |= {f"{name} {at}": array for name, array in one.by_name()}
+    if experiment.initial is not None:
+        for which, states in (("h", experiment.initial.h), ("c", experiment.initial.c)):
+            found |= {f"{which} {at}": state for at, state in states.items()}
+    return found
+
+
+# Layout conversions.
+
+
+def test_gates_are_moved_and_nothing_else():
+    blocks = np.arange(24.0).reshape(2, 12)
+    moved = reorder_gates(blocks, "ifgo", "oigf")
+    assert moved.tolist() == [
+        [9, 10, 11, 0, 1, 2, 6, 7, 8, 3, 4, 5],
+        [21, 22, 23, 12, 13, 14, 18, 19, 20, 15, 16, 17],
+    ]
+
+
+@pytest.mark.parametrize("order", ["".join(gates) for gates in itertools.permutations(GATES)])
+def test_gates_moved_and_moved_back_are_the_same_bits(order):
+    kernel = layers_of(NAMED["smallest"])[0].kernel
+    assert_same_bits(reorder_gates(reorder_gates(kernel, GATES, order), order, GATES), kernel)
+
+
+@with_bias
+def test_tf1_layout_and_back_is_the_same_bits(case):
+    for one in layers_of(case):
+        back = from_tf1(*to_tf1(one))
+        for name in ("kernel", "recurrent_kernel", "bias"):
+            assert_same_bits(getattr(back, name), getattr(one, name))
+
+
+def test_tf1_layout_is_what_basic_lstm_cell_holds():
+    """Rows of x, then of h; gates i, j, f, o; the forget bias of 1 taken off f."""
+    bias = np.float32([1, 2, 3, 4])
+    one = LayerWeights(np.float32([[5, 6, 7, 8]]), np.float32([[9, 10, 11, 12]]), bias, None)
+    kernel, own_bias = to_tf1(one)
+    assert (TF1_GATES, FORGET_BIAS) == ("igfo", 1.0)
+    assert kernel.tolist() == [[5, 7, 6, 8], [9, 11, 10, 12]]
+    assert own_bias.tolist() == [1, 3, 1, 4]
+
+
+@with_bias
+def test_two_biases_sum_to_the_bits_of_the_one(case):
+    for one in layers_of(case):
+        assert one.input_bias.dtype == np.float32
+        assert_same_bits(one.input_bias + one.recurrent_bias, one.bias)
+
+
+# The grid.
+
+
+@by_name
+def test_float32_and_float64_hold_the_same_numbers(case):
+    narrow, wide = arrays_of(case, "float32"), arrays_of(case, "float64")
+    assert {array.dtype.name for array in narrow.values()} == {"float32"}
+    assert_same_bits({name: one.astype(np.float64) for name, one in narrow.items()}, wide)
+
+
+@with_bias
+def test_biases_lie_on_the_grid_that_conversions_keep(case):
+    for one in layers_of(case):
+        for bias in (one.bias, one.recurrent_bias):
+            steps = bias.astype(np.float64) * 2**12
+            assert_same_bits(steps, np.rint(steps))
+            assert np.abs(bias).max() <= 4
+
+
+@with_bias
+def test_both_biases_of_torch_count(case):
+    """None is zero or the other one; neither is the whole, unless the whole is zero."""
+    for one in layers_of(case):
+        assert (one.recurrent_bias != 0).all()
+        assert (one.input_bias != 0).all()
+        assert (one.input_bias != one.recurrent_bias).all()
+        assert (one.recurrent_bias != one.bias).all()
+        assert (one.input_bias != one.bias).all()
+
+
+def test_zero_bias_is_a_number_and_its_negative():
+    (one,) = layers_of(NAMED["zero-bias"])
+    assert_same_bits(one.bias, np.zeros(4 * one.units, np.float32))
+    assert_same_bits(one.input_bias, -one.recurrent_bias)
+
+
+def test_layers_without_bias_have_none():
+    (one,) = layers_of(NAMED["no-bias"])
+    assert [name for name, _ in one.by_name()] == ["kernel", "recurrent_kernel"]
+    assert one.input_bias is None
+
+
+@with_bias
+def test_no_bias_is_zero_unless_the_name_says_so(case):
+    for one in layers_of(case):
+        assert (one.bias == 0).all() == (case.name == "zero-bias")
+        assert (one.bias != 0).all() == (case.name != "zero-bias")
+
+
+def test_scale_multiplies_kernels_and_not_a_bit_of_biases():
+    plain = NAMED["smallest"]
+    (one,), (scaled,) = layers_of(plain), layers_of(replace(plain, scale=2.0**-19))
+    assert_same_bits(scaled.kernel * np.float32(2**19), one.kernel)
+    assert_same_bits(scaled.recurrent_kernel * np.float32(2**19), one.recurrent_kernel)
+    assert_same_bits(scaled.bias, one.bias)
+
+
+# Streams.
+
+PINNED = [
+    ((0, "smallest", "kernel", 0, 0), 24, [12934647, -11022049, -15604931]),
+    ((0, "smallest", "bias", 0, 0), 12, [3175, -2767, 1937]),
+    ((0, "smallest", "inputs"), 24, [-8016345, -10549067, -12881777]),
+    ((7, "two-layers", "h0", 1, 0), 12, [3477, -2867, 3095]),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "bits", "expected"), PINNED, ids=["kernel", "bias", "inputs", "another-seed"]
+)
+def test_stream_has_not_changed(key, bits, expected):
+    assert odd_integers((3,), bits, key).tolist() == expected
+
+
+def test_case_has_not_changed():
+    """Kernels within 2^-1, the power of two next to sqrt(3 / 9); the rest as documented."""
+    arrays = arrays_of(NAMED["smallest"])
+    assert (arrays["kernel (0, 0)"][0, :3] * 2**25).tolist() == [12934647, -11022049, -15604931]
+    assert (arrays["bias (0, 0)"][:3] * 2**12).tolist() == [3175, -2767, 1937]
+    assert (arrays["recurrent_bias (0, 0)"][:3] * 2**12).tolist() == [-490, 142, 146]
+    assert (arrays["inputs"][0, 0, :3] * 2**23).tolist() == [-8016345, -10549067, -12881777]
+    assert (arrays["h (0, 0)"][0, :3] * 2**12).tolist() == [-759, -813, -1681]
+    assert (arrays["c (0, 0)"][0, :3] * 2**11).tolist() == [-2095, -815, 1857]
+    assert lengths_of(NAMED["smallest"], 0) == (2, 3)
+
+
+def test_odd_integers_fill_their_range():
+    """All 16 odd numbers of 4 bits come, and nothing else."""
+    drawn = odd_integers((1000,), 4, (0, "range"))
+    assert sorted(set(drawn.tolist())) == list(range(-15, 16, 2))
+
+
+def test_dyadic_numbers_stay_below_their_bound():
+    drawn = dyadic((10, 100), 0.25, 4, (0, "range"))
+    assert drawn.shape == (10, 100)
+    assert np.abs(drawn).max() == 0.25 * 15 / 16
+
+
+def test_another_case_moves_none():
+    before = arrays_of(NAMED["smallest"])
+    arrays_of(replace(NAMED["smallest"], name="one-more", batch=3, features=7))
+    assert_same_bits(arrays_of(NAMED["smallest"]), before)
+
+
+@pytest.mark.parametrize("case", [NAMED["bidirectional-three-layers"]], ids=lambda case: case.name)
+def test_other_sizes_of_one_array_move_no_other(case):
+    before, after = arrays_of(case), arrays_of(replace(case, batch=case.batch + 1))
+    for name, array in before.items():
+        grown = after[name].reshape(-1)[: array.size]
+        assert_same_bits(grown, array.reshape(-1))
+
+
+def test_no_two_arrays_hold_the_same_numbers():
+    """Over all cases and seeds 0 and 1: every purpose, layer and direction has its own stream."""
+    seen = {}
+    for case, seed in itertools.product(SMALL, (0, 1)):
+        for name, array in arrays_of(case, seed=seed).items():
+            if case.name == "zero-bias" and name.startswith("bias"):
+                continue
+            if case.inputs == "integers" and name == "inputs":
+                continue
+            # As ratios, because one stream at two scales would be one stream too.
+            key = (array.reshape(-1)[:8] / array.reshape(-1)[0]).tobytes()
+            assert seen.setdefault(key, (case.name, seed, name)) == (case.name, seed, name)
+
+
+# The table of cases.
+
+ON_PURPOSE = {
+    "one-step": {"time is 1"},
+    "one-step-from-zero": {"time is 1"},
+    "bidirectional-one-step": {"time is 1"},
+    "one-unit": {"units is 1"},
+    "batch-one": {"batch is 1"},
+    "one-feature": {"features is 1"},
+    "line-by-line": {"features is units"},
+    "mnist": {"time is features"},
+    "mnist-digits": {"time is features", "batch is units"},
+}
+"""Equal sizes, and sizes of one, that the case's name or its source asks for."""
+
+
+def coincidences(case: Case) -> set[str]:
+    sizes = [("batch", case.batch), ("time", case.time), ("features", case.features)]
+    sizes += [("units", units) for units in sorted(set(case.units))]
+    if case.layers > 1:
+        sizes.append(("layers", case.layers))
+    equal = {f"{one} is {other}" for (one, a), (other, b) in itertools.combinations(sizes, 2)
+             if a == b}  # fmt: skip
+    return equal | {f"{name} is 1" for name, size in sizes if size == 1}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in NAMED.values() if "square" not in case.name], ids=lambda c: c.name
+)
+def test_sizes_are_all_different_and_none_is_one(case):
+    assert coincidences(case) == ON_PURPOSE.get(case.name, set())
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in NAMED.values() if case.directions == 2 and "square" not in case.name],
+    ids=lambda case: case.name,
+)
+def test_no_size_of_a_bidirectional_case_hides_among_the_rows_of_h_n(case):
+    """h_n is [layers * directions, batch, units]: a wrong axis there must show in the shape."""
+    rows = case.layers * case.directions
+    assert not {case.directions, rows} & {case.batch, case.time, case.features, *case.units}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in NAMED.values() if "square" in case.name], ids=lambda case: case.name
+)
+def test_square_cases_are_square(case):
+    assert len({case.batch, case.time, case.features, *case.units}) == 1
+
+
+def test_unknown_name_of_a_case_is_refused():
+    with pytest.raises(BadInput, match=r"^there is no case 'smalest'; .*\.$"):
+        named("smallest", "smalest")
+
+
+def test_names_of_cases_are_unique_and_plain():
+    names = [case.name for case in named_cases()]
+    assert len(set(names)) == len(names)
+    assert all(name.replace("-", "").isalpha() and name.islower() for name in names)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@by_name
+def test_initial_states_are_given_and_none_is_zero(case, dtype):
+    state = initial_state_of(case, dtype, 0)
+    if case.initial == "default":
+        assert state is None
+        return
+    for at, h in state.h.items():
+        assert (h != 0).all()
+        assert (state.c[at] != 0).all()
+        assert (h != state.c[at]).all()
+    assert [h.shape for _, h in state.h.items()] == [
+        (case.batch, units) for units in case.units for _ in range(case.directions)
+    ]
+
+
+@by_name
+def test_lengths_are_unsorted_and_only_the_last_row_is_whole(case):
+    *others, last = lengths_of(case, 0)
+    assert len(others) == case.batch - 1
+    assert last == case.time
+    if case.time > 1:
+        assert all(1 <= length < case.time for length in others)
+    else:
+        assert set(others) <= {1}
+
+
+def test_some_case_has_lengths_in_no_order():
+    """Neither growing nor shrinking, so that a framework has to sort and to sort back."""
+    found = [lengths_of(case, 0) for case in SMALL]
+    assert any(list(one) not in (sorted(one), sorted(one)[::-1]) for one in found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch": 0},
+        {"time": 0},
+        {"features": -1},
+        {"units": ()},
+        {"units": (4, 0)},
+        {"directions": 0},
+        {"directions": 3},
+        {"scale": 3.0},
+        {"scale": 0.0},
+        {"scale": -2.0},
+        {"scale": float("nan")},
+        {"scale": float("inf")},
+        {"dtypes": ("float32",)},
+        {"dtypes": (), "one_dtype_because": "there is none"},
+        {"dtypes": ("float16",), "one_dtype_because": "it is another"},
+        {"bias": "zeros"},
+        {"initial": "zero"},
+        {"inputs": "integer"},
+        {"inputs": "integers"},
+        {"inputs": "mnist"},
+    ],
+    ids=lambda change: ", ".join(f"{name}={value}" for name, value in change.items()),
+)
+def test_impossible_case_is_refused_by_name(change):
+    possible: dict[str, Any] = {
+        field.name: getattr(NAMED["smallest"], field.name) for field in fields(Case)
+    }
+    with pytest.raises(BadInput, match=r"^case 'odd' .*\.$|^case 'odd': .*\.$"):
+        Case(**(possible | change | {"name": "odd"}))
+
+
+# What an experiment refuses.
+
+GOOD = experiment_of(NAMED["two-layers"], "float32", 0)
+
+
+def with_weights(change: dict[str, Any], at: tuple[int, int] = (1, 0)) -> PerLayer[LayerWeights]:
+    """The weights with some arrays of one layer replaced by what `change` makes of them."""
+    one = GOOD.weights[at]
+    changed = replace(one, **{name: make(getattr(one, name)) for name, make in change.items()})
+    return PerLayer(
+        tuple(
+            tuple(changed if (n, d) == at else value for d, value in enumerate(row))
+            for n, row in enumerate(GOOD.weights.rows)
+        )
+    )
+
+
+def spoil(value: float):
+    def change(array: Array) -> Array:
+        spoiled = array.copy()
+        spoiled.reshape(-1)[-1] = value
+        return spoiled
+
+    return change
+
+
+CHANGES = {
+    "shape": (lambda array: array[..., :-1], "has shape"),
+    "dtype": (lambda array: array.astype(np.float64), "is float64; cast it to float32"),
+    "nan": (spoil(np.nan), "holds NaN or infinity"),
+    "infinity": (spoil(-np.inf), "holds NaN or infinity"),
+}
+each_change = pytest.mark.parametrize(("change", "words"), CHANGES.values(), ids=list(CHANGES))
+
+
+@each_change
+@pytest.mark.parametrize("name", ["kernel", "recurrent_kernel", "bias", "recurrent_bias"])
+def test_unusable_weights_are_refused(name, change, words):
+    with pytest.raises(BadInput, match=rf"^{name} of layer 1, direction 0 {words}.*\.$"):
+        replace(GOOD, weights=with_weights({name: change}))
+
+
+@each_change
+@pytest.mark.parametrize("which", ["h", "c"])
+def test_unusable_initial_state_is_refused(which, change, words):
+    spoiled = getattr(GOOD.initial, which).map(change)
+    with pytest.raises(BadInput, match=rf"^initial {which} of layer 0, direction 0 {words}.*\.$"):
+        replace(GOOD, initial=replace(GOOD.initial, **{which: spoiled}))
+
+
+@pytest.mark.parametrize(("change", "words"), list(CHANGES.values())[1:], ids=list(CHANGES)[1:])
+def test_unusable_inputs_are_refused(change, words):
+    with pytest.raises(BadInput, match=rf"^the inputs {words}.*\.$"):
+        replace(GOOD, inputs=change(GOOD.inputs))
+
+
+def test_weights_for_other_features_are_refused():
+    expected = r"^kernel of layer 0, direction 0 has shape \[4, 24\]; make it \[3, 24\]\.$"
+    with pytest.raises(BadInput, match=expected):
+        replace(GOOD, inputs=GOOD.inputs[..., :-1])
+
+
+def test_inputs_without_a_time_axis_are_refused():
+    expected = r"^inputs have shape \[5, 4\]; make it three axes long\.$"
+    with pytest.raises(BadInput, match=expected):
+        replace(GOOD, inputs=GOOD.inputs[0])
+
+
+def test_integers_are_refused_as_inputs():
+    with pytest.raises(BadInput, match=r"^the inputs is int64; cast it to float32\.$"):
+        replace(GOOD, inputs=np.zeros(GOOD.inputs.shape, np.int64))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"initial": GOOD.initial.only_layer(0)},
+        {"weights": GOOD.weights.only_layer(0)},
+    ],
+    ids=["initial-of-fewer-layers", "initial-of-more-layers"],
+)
+def test_initial_state_of_other_layers_is_refused(change):
+    with pytest.raises(BadInput, match=r"^[^.]+\.$"):
+        replace(GOOD, **change)
+
+
+def test_initial_state_of_one_direction_is_refused_for_two():
+    both = experiment_of(NAMED["bidirectional"], "float32", 0)
+    with pytest.raises(BadInput, match=r"^[^.]+\.$"):
+        replace(both, initial=both.initial.only_direction(0))
+
+
+def test_directions_of_different_width_are_refused():
+    both = experiment_of(NAMED["bidirectional"], "float32", 0)
+    narrow = layers_of(replace(NAMED["bidirectional"], units=(3,)))[1]
+    with pytest.raises(BadInput, match=r"direction 1"):
+        Experiment("float32", PerLayer(((both.weights[0, 0], narrow),)), both.inputs)
+
+
+# The file of images.
+
+
+def test_mnist_images_are_scaled_to_one_and_rounded_to_float32():
+    case = NAMED["mnist"]
+    pixels = fixtures.inputs.mnist_images()[: case.batch]
+    narrow, wide = (inputs_of(case, dtype, 0) for dtype in ("float32", "float64"))
+    assert narrow.shape == (8, 28, 28)
+    assert_same_bits(narrow, (pixels / 255.0).astype(np.float32))
+    assert_same_bits(wide, narrow.astype(np.float64))
+
+
+def test_integer_example_is_the_array_of_source_a():
+    array = inputs_of(NAMED["integer-example"], "float32", 0)
+    assert array[:, 0].tolist() == [[1, 2, 3, 4, 6], [2, 3, 5, 6, 8], [2, 3, 5, 1, 6]]
+    assert array.shape == (3, 4, 5)
+
+
+def test_missing_file_of_images_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(fixtures.inputs, "DATA", tmp_path)
+    expected = r"mnist\.npz cannot be read \(No such file or directory\); restore it with git\.$"
+    with pytest.raises(BadInput, match=expected):
+        inputs_of(NAMED["mnist"], "float32", 0)
+
+
+@pytest.mark.parametrize("damage", ["one-byte", "cut-short", "empty"])
+def test_damaged_file_of_images_is_named(monkeypatch, tmp_path, damage):
+    copy = shutil.copy(fixtures.inputs.DATA / "mnist.npz", tmp_path)
+    with open(copy, "r+b") as file:  # noqa: PTH123
+        if damage == "one-byte":
+            file.seek(-100, 2)
+            byte = file.read(1)[0]
+            file.seek(-1, 1)
+            file.write(bytes([byte ^ 1]))
+        else:
+            file.truncate(1000 if damage == "cut-short" else 0)
+    monkeypatch.setattr(fixtures.inputs, "DATA", tmp_path)
+    with pytest.raises(BadInput, match=r"mnist\.npz is damaged .*; restore it with git\.$"):
+        inputs_of(NAMED["mnist"], "float32", 0)
