@@ -568,7 +568,7 @@ def test_failure_of_a_rounding_claim_is_a_report():
     )
     assert message == (
         heading("rounding")
-        + "  tensor     h[0, 0] [2, 3]: 2 of 12 elements compared are further than 5 spreads away\n"
+        + "  tensor     h[0, 0] [2, 3]: 2 of 6 elements compared are further than 5 spreads away\n"
         # 8 spreads of 2^-12 below 1, where an ULP is 2^-24.
         "  worst      at [1, 2]: 9.980469e-01, expected 1.e+00, 0.00195 apart = 8 spreads "
         "(bound 5), 32768 ULPs\n"

@@ -227,7 +227,7 @@ ON_PURPOSE = {
     "one-feature": {"features is 1"},
     "line-by-line": {"features is units"},
     "mnist": {"time is features"},
-    "mnist-digits": {"time is features", "batch is units"},
+    "mnist-digits": {"time is features"},
 }
 """Equal sizes, and sizes of one, that the case's name or its source asks for."""
 
