@@ -8,7 +8,7 @@ import numpy as np
 
 from fixtures.cases import is_twin, named, one_direction
 from fixtures.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
-from fixtures.evidence.claims import claim
+from fixtures.evidence.claims import ABOUT_TORCH, claim
 
 LAYOUTS = named(
     "smallest", "one-unit", "batch-one", "integer-example", "two-layers", "two-widths",
@@ -111,7 +111,7 @@ def test_time_major_is_a_transposition(run, recipe):
     formula="lstm(x.T, batch_first=False).T == lstm(x, batch_first=True)",
     sources=["D1"],
     adapters=["torch"],
-    because="batch_first is torch's",
+    because=ABOUT_TORCH,
     recipe="time_major",
 )
 def test_torch_batch_first_is_a_transposition(run, recipe, oracle):

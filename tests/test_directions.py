@@ -12,7 +12,7 @@ from fixtures.compare import (
     assert_ways_agree,
     assert_within_rounding,
 )
-from fixtures.evidence.claims import claim
+from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 from fixtures.rounding import oracle_of
 
 
@@ -22,7 +22,7 @@ from fixtures.rounding import oracle_of
     formula="h_n[layer * directions + direction] == h[layer, direction]",
     sources=["D3", "D6", "D9"],
     adapters=["torch"],
-    because="h_n and c_n are torch's",
+    because=ABOUT_TORCH,
 )
 def test_torch_h_n_goes_by_layer_then_direction(run, oracle, case):
     _, (h_n, c_n) = run.native
@@ -46,7 +46,7 @@ def test_torch_h_n_goes_by_layer_then_direction(run, oracle, case):
     sources=["D6"],
     cases=bidirectional,
     adapters=["keras3", "keras2"],
-    because="Bidirectional is Keras's",
+    because=ABOUT_KERAS,
 )
 def test_keras_bidirectional_states_are_fh_fc_bh_bc(run, oracle):
     names = ("forward h", "forward c", "backward h", "backward c")
@@ -67,7 +67,7 @@ def test_keras_bidirectional_states_are_fh_fc_bh_bc(run, oracle):
     sources=["D5", "D6"],
     cases=bidirectional,
     adapters=["tf1"],
-    because="bidirectional_dynamic_rnn is TensorFlow 1's",
+    because=ABOUT_TF1,
 )
 def test_tf1_bidirectional_returns_pairs(run, oracle):
     found, expected = {}, {}
@@ -153,7 +153,7 @@ def test_a_bidirectional_layer_is_two_lstms(run, adapter, experiment, oracle):
     sources=["D6"],
     cases=named("bidirectional-two-layers", "bidirectional-two-widths"),
     adapters=["tf1"],
-    because="MultiRNNCell is TensorFlow 1's",
+    because=ABOUT_TF1,
     dtypes=("float32",),
 )
 def test_tf1_bidirectional_multi_rnn_cell_sees_one_direction(run, recipe, case):
@@ -178,7 +178,7 @@ def test_tf1_bidirectional_multi_rnn_cell_sees_one_direction(run, recipe, case):
     formula="output == concat(stack_fw(x), stack_bw(x[:, ::-1])[:, ::-1])",
     cases=named("bidirectional-two-layers", "bidirectional-two-widths"),
     adapters=["tf1"],
-    because="MultiRNNCell is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="bidirectional_multi_rnn_cell",
 )
 def test_tf1_bidirectional_multi_rnn_cell_is_two_stacks(recipe, experiment):
@@ -198,7 +198,7 @@ def test_tf1_bidirectional_multi_rnn_cell_is_two_stacks(recipe, experiment):
     sources=["D6"],
     cases=named("bidirectional-two-layers", "bidirectional-two-widths"),
     adapters=["tf1"],
-    because="MultiRNNCell is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="bidirectional_multi_rnn_cell",
 )
 def test_tf1_bidirectional_multi_rnn_cell_is_no_stack(run, recipe, oracle):

@@ -12,7 +12,7 @@ import numpy as np
 
 from fixtures.cases import named
 from fixtures.compare import assert_different, assert_same_bits, assert_ways_agree
-from fixtures.evidence.claims import claim
+from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 from fixtures.reference import sigmoid
 from fixtures.rounding import beside
 from fixtures.weights import GATES
@@ -38,7 +38,7 @@ def side_by_side(h, c):
     sources=["E1", "E2", "E3"],
     cases=ONE_STEP,
     adapters=["tf1"],
-    because="the order is BasicLSTMCell's",
+    because=ABOUT_TF1,
 )
 def test_tf1_gates_are_i_j_f_o(run, experiment, oracle):
     kernel, bias = run.native_weights.values()
@@ -58,7 +58,7 @@ def test_tf1_gates_are_i_j_f_o(run, experiment, oracle):
     sources=["C2", "C5"],
     cases=ONE_STEP,
     adapters=["keras3", "keras2"],
-    because="the order is Keras's",
+    because=ABOUT_KERAS,
 )
 def test_keras_gates_are_i_f_c_o(run, experiment, oracle):
     kernel, recurrent_kernel, bias = run.native_weights.values()
@@ -77,7 +77,7 @@ def test_keras_gates_are_i_f_c_o(run, experiment, oracle):
     sources=["D10"],
     cases=ONE_STEP,
     adapters=["torch"],
-    because="the order is torch's",
+    because=ABOUT_TORCH,
 )
 def test_torch_gates_are_i_f_g_o(run, experiment, oracle):
     own = run.native_weights
@@ -145,7 +145,7 @@ def test_one_step_from_zero_ignores_the_recurrent_kernel(adapter, experiment, ru
     sources=["D10"],
     cases=named("smallest", "one-step", "two-layers", "zero-bias", "bidirectional"),
     adapters=["torch"],
-    because="only torch has two biases",
+    because=ABOUT_TORCH,
 )
 def test_torch_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):
     ways = {
@@ -167,7 +167,7 @@ def test_torch_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):
     sources=["E3"],
     cases=named("smallest", "square"),
     adapters=["tf1"],
-    because="a forget bias beside the bias is BasicLSTMCell's",
+    because=ABOUT_TF1,
 )
 def test_tf1_forget_bias_is_stored_nowhere(run, experiment):
     _, stored = run.native_weights.values()
@@ -187,7 +187,7 @@ def test_tf1_forget_bias_is_stored_nowhere(run, experiment):
     sources=["B2", "E3"],
     cases=named("smallest", "square"),
     adapters=["tf1"],
-    because="a forget bias beside the bias is BasicLSTMCell's",
+    because=ABOUT_TF1,
     recipe="without_forget_bias",
 )
 def test_tf1_forget_bias_is_added_at_run_time(run, recipe, oracle):
@@ -201,7 +201,7 @@ def test_tf1_forget_bias_is_added_at_run_time(run, recipe, oracle):
     sources=["E1", "E3"],
     cases=named("smallest"),
     adapters=["tf1"],
-    because="it is about BasicLSTMCell's own initial weights",
+    because=ABOUT_TF1,
     recipe="fresh",
 )
 def test_tf1_bias_starts_as_zeros(recipe, experiment):
@@ -217,7 +217,7 @@ def test_tf1_bias_starts_as_zeros(recipe, experiment):
     sources=["E3"],
     cases=named("smallest"),
     adapters=["keras3", "keras2"],
-    because="it is about Keras's own initial weights",
+    because=ABOUT_KERAS,
     recipe="fresh",
 )
 def test_keras_forget_bias_is_in_the_bias(recipe, experiment):

@@ -6,7 +6,7 @@ import numpy as np
 
 from fixtures.cases import longer_than_one_step, named, one_direction, one_layer, stacked
 from fixtures.compare import assert_different, assert_same_bits, assert_within_rounding
-from fixtures.evidence.claims import claim
+from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 
 
 @claim(
@@ -27,7 +27,7 @@ def test_output_last_step_is_h(run):
     sources=["A6", "B3", "B4", "B5", "E5"],
     cases=one_direction,
     adapters=["tf1"],
-    because="LSTMStateTuple is TensorFlow 1's",
+    because=ABOUT_TF1,
 )
 def test_tf1_last_output_is_the_last_states_h(run):
     outputs, state = run.native
@@ -45,7 +45,7 @@ def test_tf1_last_output_is_the_last_states_h(run):
     sources=["C4", "C6"],
     cases=one_direction,
     adapters=["keras3", "keras2"],
-    because="return_sequences and return_state are Keras's",
+    because=ABOUT_KERAS,
 )
 def test_keras_returns_output_h_c(run):
     names = [f"layer {layer}" for layer in range(len(run.native))]
@@ -62,7 +62,7 @@ def test_keras_returns_output_h_c(run):
     sources=["C6"],
     cases=lambda case: one_layer(case) and case.time <= 10,
     adapters=["keras3", "keras2"],
-    because="return_sequences is Keras's",
+    because=ABOUT_KERAS,
 )
 def test_keras_single_output_is_the_last_step(run, recipe):
     last = recipe("last_output_only")
@@ -80,7 +80,7 @@ def test_keras_single_output_is_the_last_step(run, recipe):
     sources=["D3", "D4"],
     cases=one_direction,
     adapters=["torch"],
-    because="h_n is torch's",
+    because=ABOUT_TORCH,
     recipe="time_major",
 )
 def test_torch_last_output_is_the_last_row_of_h_n(recipe):

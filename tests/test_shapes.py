@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fixtures.cases import bidirectional, named, one_direction
 from fixtures.compare import assert_refused, assert_structure
-from fixtures.evidence.claims import claim
+from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 
 SHAPES_ARE_THE_SAME_IN_FLOAT64 = ("float32",)
 
@@ -45,7 +45,7 @@ def test_one_state_per_layer_and_direction(run, case):
     sources=["A4", "A5", "B3"],
     cases=one_direction,
     adapters=["tf1"],
-    because="LSTMStateTuple is TensorFlow 1's",
+    because=ABOUT_TF1,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_tf1_state_is_one_tuple_per_cell(run, case):
@@ -61,7 +61,7 @@ def test_tf1_state_is_one_tuple_per_cell(run, case):
     formula="h_n.shape == c_n.shape == [layers * directions, batch, units]",
     sources=["D2", "D6", "D9"],
     adapters=["torch"],
-    because="h_n and c_n are torch's",
+    because=ABOUT_TORCH,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_torch_h_n_has_a_row_per_direction(run, case):
@@ -76,7 +76,7 @@ def test_torch_h_n_has_a_row_per_direction(run, case):
     formula="h_n.shape == c_n.shape == [layers * directions, batch, units] with batch_first",
     sources=["D1"],
     adapters=["torch"],
-    because="batch_first is torch's",
+    because=ABOUT_TORCH,
     recipe="time_major",
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
@@ -92,7 +92,7 @@ def test_torch_batch_first_leaves_the_states_alone(run, recipe):
     sources=["D1", "D2"],
     cases=named("smallest", "two-layers", "bidirectional"),
     adapters=["torch"],
-    because="batch_first is torch's",
+    because=ABOUT_TORCH,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_torch_refuses_batch_first_states(adapter, experiment):
@@ -130,8 +130,7 @@ def test_parameters_do_not_depend_on_time(run, case):
     sources=["C2", "C5"],
     cases=lambda case: one_direction(case) and case.bias != "none",
     adapters=["keras3", "keras2"],
-    because="the layout is Keras's; tf1-kernel-is-one-product and torch-weights-are-rows say the "
-    "others'",
+    because=ABOUT_KERAS,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_keras_gates_lie_side_by_side(run, case):
@@ -151,7 +150,7 @@ def test_keras_gates_lie_side_by_side(run, case):
     sources=["C2", "E1"],
     cases=one_direction,
     adapters=["tf1"],
-    because="the layout is BasicLSTMCell's",
+    because=ABOUT_TF1,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_tf1_kernel_is_one_product(run, case):
@@ -172,7 +171,7 @@ def test_tf1_kernel_is_one_product(run, case):
     sources=["C2"],
     cases=lambda case: one_direction(case) and case.bias != "none",
     adapters=["torch"],
-    because="the layout is torch's",
+    because=ABOUT_TORCH,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_torch_weights_are_rows(run, case):
@@ -195,7 +194,7 @@ def test_torch_weights_are_rows(run, case):
     sources=["C4"],
     cases=bidirectional,
     adapters=["keras3", "keras2"],
-    because="Bidirectional is Keras's",
+    because=ABOUT_KERAS,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_keras_bidirectional_returns_four_states(run, case):
@@ -212,7 +211,7 @@ def test_keras_bidirectional_returns_four_states(run, case):
     sources=["A9"],
     cases=named("integer-example"),
     adapters=["tf1"],
-    because="the example is TensorFlow 1's",
+    because=ABOUT_TF1,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_tf1_refuses_integers(adapter, experiment):

@@ -12,7 +12,7 @@ from fixtures.compare import (
     assert_structure,
     assert_ways_agree,
 )
-from fixtures.evidence.claims import claim
+from fixtures.evidence.claims import ABOUT_TF1, claim
 
 ONE_LAYER = named("smallest", "one-step", "integer-example", "line-by-line", "square")
 FEW = named("smallest", "two-layers", "two-widths", "integer-example")
@@ -27,7 +27,7 @@ TF1 = ["tf1"]
     sources=["E4"],
     cases=lambda case: ONE_LAYER(case) or FEW(case) or case.name == "three-widths",
     adapters=TF1,
-    because="state_is_tuple is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="state_not_a_tuple",
 )
 def test_tf1_state_not_a_tuple_is_c_beside_h(run, recipe, case):
@@ -46,7 +46,7 @@ def test_tf1_state_not_a_tuple_is_c_beside_h(run, recipe, case):
     sources=["B2", "B5"],
     cases=lambda case: FEW(case) or case.name in ("three-layers", "mnist"),
     adapters=TF1,
-    because="DropoutWrapper is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="dropout_keep_all",
 )
 def test_tf1_dropout_that_keeps_all_changes_nothing(run, recipe):
@@ -61,7 +61,7 @@ def test_tf1_dropout_that_keeps_all_changes_nothing(run, recipe):
     sources=["B5"],
     cases=ONE_LAYER,
     adapters=TF1,
-    because="DropoutWrapper is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="dropout_output_half",
 )
 def test_tf1_output_dropout_leaves_the_state_alone(run, recipe):
@@ -83,7 +83,7 @@ def test_tf1_output_dropout_leaves_the_state_alone(run, recipe):
     sources=["B5"],
     cases=ONE_LAYER,
     adapters=TF1,
-    because="DropoutWrapper is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="dropout_output_half",
 )
 def test_tf1_dropped_output_is_not_h(recipe, oracle):
@@ -99,7 +99,7 @@ def test_tf1_dropped_output_is_not_h(recipe, oracle):
     sources=["B5"],
     cases=named("one-step", "one-step-from-zero"),
     adapters=TF1,
-    because="DropoutWrapper is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="dropout_state_half",
 )
 def test_tf1_state_dropout_drops_h_and_not_c(run, recipe):
@@ -121,7 +121,7 @@ def test_tf1_state_dropout_drops_h_and_not_c(run, recipe):
     sources=["A7"],
     cases=FEW,
     adapters=TF1,
-    because="the cells are TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="gru_cell",
 )
 def test_tf1_gru_state_is_its_output(recipe):
@@ -136,7 +136,7 @@ def test_tf1_gru_state_is_its_output(recipe):
     sources=["A7"],
     cases=FEW,
     adapters=TF1,
-    because="the cells are TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="basic_rnn_cell",
 )
 def test_tf1_basic_rnn_state_is_its_output(recipe):
@@ -152,7 +152,7 @@ def test_tf1_basic_rnn_state_is_its_output(recipe):
     sources=["A7"],
     cases=FEW,
     adapters=TF1,
-    because="the cells are TensorFlow 1's",
+    because=ABOUT_TF1,
     dtypes=("float32",),
 )
 def test_tf1_gru_and_rnn_states_have_no_h(recipe, case):
@@ -168,7 +168,7 @@ def test_tf1_gru_and_rnn_states_have_no_h(recipe, case):
     sources=["E2", "E7"],
     cases=lambda case: FEW(case) or case.name == "line-by-line",
     adapters=TF1,
-    because="the cells are TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="lstm_cell",
 )
 def test_tf1_lstm_cell_is_basic_lstm_cell(run, recipe, oracle):
@@ -183,7 +183,7 @@ def test_tf1_lstm_cell_is_basic_lstm_cell(run, recipe, oracle):
     sources=["E6"],
     cases=FEW,
     adapters=TF1,
-    because="peepholes are LSTMCell's",
+    because=ABOUT_TF1,
     recipe="peepholes",
 )
 def test_tf1_peepholes_make_another_lstm(run, recipe, oracle):
@@ -197,7 +197,7 @@ def test_tf1_peepholes_make_another_lstm(run, recipe, oracle):
     sources=["E6", "E7"],
     cases=named("smallest"),
     adapters=TF1,
-    because="the names are TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="names",
     dtypes=("float32",),
 )
@@ -215,7 +215,7 @@ def test_tf1_coupled_gates_are_gone(recipe):
     sources=["E7"],
     cases=named("smallest"),
     adapters=TF1,
-    because="the name is TensorFlow 1's",
+    because=ABOUT_TF1,
     recipe="names_with_keras_3",
     dtypes=("float32",),
 )
