@@ -1,0 +1,112 @@
+"""A copy of the suite to run pytest on, with tests of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLAIMS = """
+import numpy as np
+from fixtures.cases import named
+from fixtures.compare import assert_same_bits, assert_structure, assert_within_rounding
+from fixtures.evidence.claims import claim
+from fixtures.rounding import oracle_of
+
+
+@claim(kind="exact", statement="It holds.", formula="h == h", cases=named("smallest", "one-unit"))
+def test_it_holds(run):
+    assert_same_bits(run.h[-1, 0], run.h[-1, 0])
+
+
+@claim(kind="rounding", statement="It is so.", formula="h == h", cases=named("smallest"))
+def test_it_is_rounded(run, oracle):
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(kind="structure", statement="It is torch's.", formula="1 == 1", cases=named("smallest"),
+       adapters=["torch"], because="torch has it")
+def test_it_is_torchs(run):
+    assert_structure(1, 1)
+"""
+FAILING = """
+import numpy as np
+from fixtures.cases import named
+from fixtures.compare import assert_same_bits
+from fixtures.evidence.claims import claim
+
+
+@claim(kind="exact", statement="It fails.", formula="h == 2 h", cases=named("smallest"))
+def test_it_fails(run):
+    assert_same_bits(2 * run.h[-1, 0], run.h[-1, 0])
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of the suite whose claims are the test's own."""
+
+    path: Path
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def python(
+        self, *arguments: str, cwd: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs Python with these arguments; the variables come on top of a clean environment."""
+        inherited = {name: v for name, v in os.environ.items() if not name.startswith("PYTEST_")}
+        for name in ("TF_USE_LEGACY_KERAS", "KERAS_BACKEND"):
+            inherited.pop(name, None)
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=cwd or self.path,
+            env=inherited | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def pytest(
+        self, *arguments: str, cwd: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs pytest on the project, on the numpy adapter unless the arguments say otherwise."""
+        adapters = (
+            () if "--adapters" in arguments or "-all" in arguments else ("--adapters", "numpy")
+        )
+        rest = [argument for argument in arguments if argument != "-all"]
+        return self.python(
+            "-m", "pytest", "-p", "no:randomly", *adapters, *rest, cwd=cwd, **variables
+        )  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with three claims: one exact, one of rounding, one about torch alone."""
+    path = tmp_path / "checkout"
+    path.mkdir()
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, path)
+    shutil.copytree(
+        ROOT / "fixtures", path / "fixtures", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    made = Project(path)
+    made.write("tests/test_small.py", CLAIMS)
+    return made
+
+
+@pytest.fixture
+def failing(project: Project) -> Project:
+    """The same, with a claim that fails."""
+    project.write("tests/test_failing.py", FAILING)
+    return project
