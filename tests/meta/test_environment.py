@@ -1,0 +1,166 @@
+"""Which adapters can run with what is installed and set, and what they say if they cannot."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+from packaging.version import Version
+
+from fixtures.adapters import adapters, keras, tensorflow
+from tests.meta.conftest import ROOT, Project
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Pretends that just these distributions are installed and these variables set."""
+
+    def pretend(variables=None, **versions):
+        def installed(*distributions, module):
+            del module
+            for name in distributions:
+                if name.replace("-", "_") in versions:
+                    return name, Version(versions[name.replace("-", "_")])
+            return None
+
+        monkeypatch.setattr(tensorflow, "installed", installed)
+        monkeypatch.setattr(keras, "installed", installed)
+        monkeypatch.setattr(sys.modules["fixtures.adapters.torch"], "installed", installed)
+        present = {name.replace("_cpu", "") for name in versions}
+        monkeypatch.setattr(keras.util, "find_spec", lambda name: name if name in present else None)
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+        for name in ("TF_USE_LEGACY_KERAS", "KERAS_BACKEND"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        for name, value in (variables or {}).items():
+            monkeypatch.setenv(name, value)
+        return {name: one.cannot_run() for name, one in adapters().items()}
+
+    return pretend
+
+
+def test_everything_installed_runs_everything(machine):
+    answers = machine(torch="2.13.0", tensorflow_cpu="2.21.0", tf_keras="2.21.0", keras="3.15.1")
+    assert answers == dict.fromkeys(adapters())
+
+
+def test_keras_3_without_tf_keras_says_what_to_install(machine):
+    answers = machine(tensorflow="2.21.0", keras="3.15.1")
+    install = "TensorFlow 2.21.0 comes with Keras 3 only: python -m pip install tf-keras==2.21.*"
+    assert answers["keras2"] == answers["tf1"] == install
+    assert answers["keras3"] is None
+
+
+def test_tensorflow_2_15_brings_its_own_keras_2(machine):
+    answers = machine(tensorflow_cpu="2.15.1", keras="2.15.0")
+    assert answers["keras2"] is answers["tf1"] is None
+    assert answers["keras3"].startswith("keras 2.15.0 is Keras 2: python -m pip install 'keras>=3'")
+
+
+def test_legacy_keras_asked_for_on_2_15_without_tf_keras_is_a_contradiction(machine):
+    flag = {"TF_USE_LEGACY_KERAS": "1"}
+    answers = machine(flag, tensorflow="2.15.1", keras="2.15.0")
+    assert answers["keras2"] == answers["tf1"]
+    assert answers["tf1"].startswith(
+        "TF_USE_LEGACY_KERAS=1 makes TensorFlow 2.15.1 look for tf_keras, which is not installed: "
+        "unset it"
+    )
+    answers = machine(flag, tensorflow="2.15.1", tf_keras="2.15.0", keras="2.15.0")
+    assert answers["keras2"] is answers["tf1"] is None
+
+
+def test_legacy_keras_declined_by_the_user_is_respected(machine):
+    flag = {"TF_USE_LEGACY_KERAS": "0"}
+    answers = machine(flag, tensorflow="2.21.0", tf_keras="2.21.0", keras="3.15.1")
+    assert answers["tf1"] == (
+        "TF_USE_LEGACY_KERAS=0 is set, and tf.compat.v1 has no recurrent cells then: "
+        "unset it or set it to 1"
+    )
+    tensorflow.set_legacy_flag()
+    assert os.environ["TF_USE_LEGACY_KERAS"] == "0"
+
+
+def test_tensorflow_imported_too_early_is_named(machine, monkeypatch):
+    machine(tensorflow="2.21.0", tf_keras="2.21.0", keras="3.15.1")
+    monkeypatch.setitem(sys.modules, "tensorflow", object())
+    assert adapters()["tf1"].cannot_run().startswith("TensorFlow was imported before the suite")
+
+
+@pytest.mark.parametrize(
+    ("versions", "flag"),
+    [
+        ({"tensorflow": "2.21.0", "tf_keras": "2.21.0"}, "1"),
+        ({"tensorflow": "2.21.0"}, None),
+        ({"tensorflow": "2.15.1"}, None),
+        ({"tensorflow": "2.15.1", "tf_keras": "2.15.0"}, None),
+    ],
+)
+def test_the_flag_is_set_only_where_it_helps(machine, versions, flag):
+    machine(**versions)
+    tensorflow.set_legacy_flag()
+    assert os.environ.pop("TF_USE_LEGACY_KERAS", None) == flag
+
+
+def test_torch_alone(machine):
+    answers = machine(torch="2.13.0")
+    assert [name for name, why in answers.items() if why is None] == ["torch", "numpy"]
+    assert answers["tf1"].startswith("TensorFlow is not installed: python -m pip install ")
+    assert answers["keras3"] == "keras is not installed: python -m pip install keras"
+
+
+def test_tensorflow_alone(machine):
+    answers = machine(tensorflow="2.21.0", tf_keras="2.21.0", keras="3.15.1")
+    assert [name for name, why in answers.items() if why] == ["torch"]
+    assert answers["torch"] == "torch is not installed: python -m pip install torch"
+
+
+def test_no_framework_at_all_leaves_numpy(machine):
+    answers = machine()
+    assert [name for name, why in answers.items() if why is None] == ["numpy"]
+
+
+def test_keras_3_needs_its_backend_and_not_tensorflow(machine, tmp_path):
+    assert machine({"KERAS_BACKEND": "torch"}, torch="2.13.0", keras="3.15.1")["keras3"] is None
+    missing = machine(torch="2.13.0", keras="3.15.1")["keras3"]
+    assert missing.startswith("Keras's backend tensorflow is not installed")
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    assert machine(torch="2.13.0", keras="3.15.1")["keras3"] is None
+
+
+# And really, in processes of their own.
+
+
+def needs(adapter: str) -> None:
+    if reason := adapters()[adapter].cannot_run():
+        pytest.skip(reason)
+
+
+def test_declining_legacy_keras_really_keeps_tf1_from_running():
+    needs("tf1")
+    if tensorflow.has_own_keras2():
+        pytest.skip("TensorFlow up to 2.15 has Keras 2 of its own, whatever the variable says")
+    result = Project(ROOT).pytest("--adapters", "tf1", TF_USE_LEGACY_KERAS="0")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "tf1 cannot run here: TF_USE_LEGACY_KERAS=0 is set" in result.stderr
+
+
+def test_keras_2_really_runs_where_legacy_keras_is_declined():
+    needs("keras2")
+    if tensorflow.has_own_keras2():
+        pytest.skip("TensorFlow up to 2.15 has Keras 2 of its own, whatever the variable says")
+    result = Project(ROOT).pytest(
+        "-q", "-p", "no:cacheprovider", "--adapters", "keras2", "-k", "oracles and smallest-",
+        TF_USE_LEGACY_KERAS="0",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+def test_keras_3_really_runs_on_torch():
+    needs("keras3")
+    needs("torch")
+    result = Project(ROOT).pytest(
+        "-q", "-p", "no:cacheprovider", "--adapters", "keras3", "-k", "oracles and smallest-",
+        KERAS_BACKEND="torch",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout

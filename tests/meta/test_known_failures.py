@@ -1,0 +1,120 @@
+"""Known failures: strict, and judged against everything that exists."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.adapters import adapters
+from fixtures.errors import BadInput
+from fixtures.evidence.known import known_failures, matching
+from tests.meta.conftest import Project
+
+ENTRY = {
+    "adapter": '"numpy"',
+    "claim": '"output-last-step-is-h"',
+    "versions": '"numpy >=1"',
+    "reason": '"it is broken"',
+    "link": '"https://example.org/1"',
+}
+
+
+def table(**changes: str | None) -> str:
+    fields = {name: value for name, value in (ENTRY | changes).items() if value is not None}
+    return "[[failure]]\n" + "\n".join(f"{name} = {value}" for name, value in fields.items())
+
+
+def list_failure(project: Project, claim: str, **changes: str) -> None:
+    project.write("fixtures/data/claim-ids.txt", f"{claim}\n")
+    project.write("fixtures/data/known-failures.toml", table(claim=f'"{claim}"', **changes))
+
+
+def test_a_known_failure_does_not_fail_the_run(failing: Project):
+    list_failure(failing, "it-fails")
+    result = failing.pytest()
+    assert result.returncode == 0, result.stdout
+    assert "KNOWN 2/2(" in result.stdout
+    assert "it is broken <https://example.org/1>" in result.stdout
+
+
+def test_a_known_failure_that_no_longer_fails_is_an_error(project: Project):
+    list_failure(project, "it-holds")
+    result = project.pytest()
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "[XPASS(strict)] it is broken <https://example.org/1>" in result.stdout
+
+
+def test_only_a_claims_assertion_is_a_known_failure(failing: Project):
+    """A crash where a disagreement is known is news."""
+    list_failure(failing, "it-fails")
+    test = failing.path / "tests" / "test_failing.py"
+    test.write_text(test.read_text().replace("    assert_same", "    1 / 0\n    assert_same"))
+    result = failing.pytest()
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "ZeroDivisionError" in result.stdout
+
+
+def test_a_known_failure_of_other_versions_does_not_apply(failing: Project):
+    list_failure(failing, "it-fails", versions='"numpy <1"')
+    assert failing.pytest().returncode == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_known_failure_of_one_dtype_leaves_the_other_alone(failing: Project):
+    list_failure(failing, "it-fails", dtype='"float32"')
+    result = failing.pytest()
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "1 failed" in result.stdout
+    assert "1 xfailed" in result.stdout
+
+
+def test_an_entry_that_matches_nothing_ends_in_one_sentence(project: Project):
+    list_failure(project, "it-holds", case='"no-such-case"')
+    result = project.pytest("-k", "is_rounded")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    sentence = "known-failures.toml, entry 1: there is no case 'no-such-case'; mend or remove"
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (table(adapter='"torhc"'), "there is no adapter 'torhc'"),
+        (table(claim='"no-such-claim"'), "there is no claim 'no-such-claim'"),
+        (table(case='"no-such-case"'), "there is no case 'no-such-case'"),
+        (table(dtype='"float16"'), "there is no dtype 'float16'"),
+        (table(backend='"theano"'), "there is no backend 'theano'"),
+        (table(reason=None), "reason missing or unknown"),
+        (table(colour='"red"'), "colour missing or unknown"),
+        (table(versions='"numpy >> 1"'), "versions 'numpy >> 1' is no requirement"),
+        ("[[failure]", "cannot be read as TOML"),
+    ],
+    ids=lambda value: value if " " in value and "\n" not in value else "",
+)
+def test_a_malformed_entry_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=sentence):
+        known_failures(path)
+
+
+def test_an_entry_may_be_about_one_backend(tmp_path, monkeypatch):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(table(adapter='"keras3"', versions='"keras >=3"', backend='"torch"'))
+    keras3, entries = adapters()["keras3"], known_failures(path)
+    check = (keras3, "output-last-step-is-h", "smallest", "float32")
+    monkeypatch.setattr(keras3, "versions", lambda: {"keras": "3.15.1", "backend": "tensorflow"})
+    assert matching(entries, *check) is None
+    monkeypatch.setattr(keras3, "versions", lambda: {"keras": "3.15.1", "backend": "torch"})
+    assert matching(entries, *check) is entries[0]
+
+
+def test_an_entry_is_about_its_adapter_claim_case_and_dtype(tmp_path):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(table(case='"smallest"', dtype='"float32"'))
+    entries = known_failures(path)
+    check = (adapters()["numpy"], "output-last-step-is-h", "smallest", "float32")
+    assert matching(entries, *check) is entries[0]
+    for place, other in enumerate(
+        (adapters()["torch"], "output-last-step-is-not-c", "square", "float64")
+    ):
+        changed = (*check[:place], other, *check[place + 1 :])
+        assert matching(entries, *changed) is None

@@ -1,0 +1,131 @@
+"""The run record: whole, the same with workers as without, and never half written."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from fixtures.evidence import record
+from tests.meta.conftest import Project
+
+CHECK_FIELDS = {
+    "nodeid", "line", "claim", "kind", "family", "claim_hash", "case", "case_hash", "adapter",
+    "dtype", "outcome", "reason", "seconds", "measurement",
+}  # fmt: skip
+
+
+def recorded(project: Project, *arguments: str) -> dict:
+    project.pytest("--record=run.json", *arguments)
+    return json.loads((project.path / "run.json").read_text())
+
+
+def checks(run: dict) -> dict[str, dict]:
+    return {check["nodeid"]: check for check in run["checks"]}
+
+
+def test_a_record_says_what_ran_on_what(project: Project):
+    run = recorded(project, "--seed", "7")
+    assert run["schema"] == record.SCHEMA
+    assert run["complete"] is True
+    assert run["seed"] == 7
+    assert run["options"] == ["-p", "no:randomly", "--adapters", "numpy", "--record=run.json",
+                              "--seed", "7"]  # fmt: skip
+    assert (run["selected"], run["deselected"], len(run["checks"])) == (7, 0, 7)
+    assert run["environment"]["cpu"] == record.cpu()
+    assert set(run["adapters"]) == {"numpy"}
+    assert run["adapters"]["numpy"]["cannot_run"] is None
+
+
+def test_a_check_says_all_there_is_to_know(project: Project):
+    run = recorded(project)
+    by_id = checks(run)
+    one = by_id["tests/test_small.py::test_it_is_rounded[numpy-smallest-float32]"]
+    assert set(one) == CHECK_FIELDS
+    assert (one["claim"], one["kind"], one["adapter"]) == ("it-is-rounded", "rounding", "numpy")
+    assert (one["case"], one["dtype"], one["outcome"]) == ("smallest", "float32", "proven")
+    measured = one["measurement"]
+    assert 0 < measured["worst"] <= measured["bound"] == 5.0
+    assert 0 < measured["rms"] <= measured["rms_bound"] == 0.9
+    assert 0 < measured["spread"] < 2**-10
+    assert (measured["informative"], measured["elements"]) == (1.0, 2 * 3 * 5 + 2 * 2 * 5)
+    left_out = by_id["tests/test_small.py::test_it_is_torchs[numpy-not-applicable]"]
+    assert (left_out["outcome"], left_out["reason"]) == ("not applicable", "torch has it")
+
+
+def test_workers_record_what_one_process_records(project: Project):
+    def without_time(run: dict) -> dict[str, dict]:
+        return {name: check | {"seconds": 0} for name, check in checks(run).items()}
+
+    alone, workers = recorded(project), recorded(project, "-n", "2")
+    assert without_time(alone) == without_time(workers)
+    assert (alone["selected"], alone["complete"]) == (workers["selected"], workers["complete"])
+
+
+def test_a_second_run_repeats_every_output(project: Project):
+    outputs = [
+        [check["measurement"] and check["measurement"]["output"] for check in run["checks"]]
+        for run in (recorded(project), recorded(project))
+    ]
+    assert outputs[0] == outputs[1]
+
+
+def test_a_failure_is_recorded_with_its_report(failing: Project):
+    run = recorded(failing, "-k", "fails")
+    one = checks(run)["tests/test_failing.py::test_it_fails[numpy-smallest-float32]"]
+    assert one["outcome"] == "failed"
+    assert "claim it-fails (exact) does not hold" in one["reason"]
+    assert one["measurement"]["worst"] == 10.0
+    assert run["deselected"] == 7
+
+
+def test_a_run_stopped_early_is_not_complete(failing: Project):
+    run = recorded(failing, "-x", "tests/test_failing.py", "tests/test_small.py")
+    assert run["complete"] is False
+    assert len(run["checks"]) == 1
+
+
+def test_warnings_are_recorded(project: Project):
+    project.write(
+        "tests/test_small.py",
+        """
+        import warnings
+        from fixtures.cases import named
+        from fixtures.compare import assert_structure
+        from fixtures.evidence.claims import claim
+
+        @claim(kind="structure", statement="s", formula="f", cases=named("smallest"))
+        def test_warns(run):
+            with warnings.catch_warnings():
+                warnings.simplefilter("default")
+            warnings.warn_explicit("old", FutureWarning, "framework.py", 1, module="framework")
+            assert_structure(1, 1)
+        """,
+    )
+    assert recorded(project)["warnings"] == {"FutureWarning: old": 2}
+
+
+def test_collecting_only_writes_no_record(project: Project):
+    project.pytest("--collect-only", "--record=run.json")
+    assert not (project.path / "run.json").exists()
+
+
+def test_an_interrupted_write_leaves_the_earlier_record(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    path.write_text("earlier")
+
+    def fail(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(json, "dump", fail)
+    with pytest.raises(OSError, match="no space left"):
+        record.write(path, {"checks": []})
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_numbers_that_json_has_not_become_null(tmp_path):
+    path = tmp_path / "run.json"
+    record.write(path, {"worst": [math.nan, math.inf, 1.5]})
+    assert json.loads(path.read_text()) == {"worst": [None, None, 1.5]}

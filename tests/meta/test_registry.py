@@ -1,0 +1,118 @@
+"""Claims, ids, sources and recipes: what must be complete is complete."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import fixtures.__main__
+from fixtures.adapters import RECIPES, adapters
+from fixtures.cases import named_cases
+from fixtures.errors import BadInput
+from fixtures.evidence import claims
+from tests.meta.conftest import ROOT
+
+ALL = claims.all_claims()
+
+
+def test_every_claim_is_in_the_committed_list_and_no_other_stands():
+    standing = {name for name, stands in claims.claim_ids().items() if stands}
+    assert set(ALL) == standing
+
+
+def test_ids_are_kebab_case_and_fit_the_matrix():
+    assert [name for name in ALL if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)] == []
+    assert max(map(len, ALL)) <= 51
+
+
+def test_every_statement_of_the_sources_is_cited_and_no_other():
+    numbers = {number for source in claims.sources().values() for number in source["statements"]}
+    assert {number for one in ALL.values() for number in one.sources} == numbers
+    assert len(numbers) == 9 + 7 + 7 + 10 + 7
+
+
+def test_every_kind_of_claim_is_made():
+    assert {one.kind for one in ALL.values()} == {"structure", "exact", "rounding", "different"}
+
+
+@pytest.mark.parametrize("name", adapters())
+def test_an_adapter_has_every_recipe_or_says_why_not(name):
+    adapter = adapters()[name]
+    lacking = {recipe for recipe in RECIPES if adapter.lacks(recipe)}
+    assert lacking == set(adapter.absent)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_claim_is_checked_on_some_adapter_and_case(name):
+    one = ALL[name]
+    checked = [
+        (adapter, case.name, dtype)
+        for adapter in adapters()
+        if not claims.not_applicable(one, adapter)
+        for case, dtype in claims.cases_of(one)
+        if not claims.not_applicable_on(one, adapter, case, dtype)
+    ]
+    assert checked
+
+
+def test_every_case_is_looked_at_by_some_claim():
+    seen = {case.name for one in ALL.values() for case, _ in claims.cases_of(one)}
+    assert seen == {case.name for case in named_cases()}
+
+
+def test_a_claim_about_some_adapters_says_why():
+    with pytest.raises(BadInput, match="`adapters` and `because` go together"):
+        claims.claim(kind="exact", statement="s", formula="f", adapters=["torch"])(lambda: None)
+
+
+def test_a_retired_id_stays_in_the_list(tmp_path, monkeypatch):
+    (tmp_path / "claim-ids.txt").write_text("# ids\nstands\nretired-one retired: it was wrong\n")
+    monkeypatch.setattr(claims, "DATA", tmp_path)
+    assert claims.claim_ids() == {"stands": True, "retired-one": False}
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    path = tmp_path / "CLAIMS.md"
+    monkeypatch.setattr(claims, "PAGE", path)
+    monkeypatch.setattr(claims, "ROOT", ROOT)
+    return path
+
+
+def test_the_page_is_stale_until_it_is_written(page, capsys):
+    assert fixtures.__main__.main(["claims", "--check"]) == 1
+    assert capsys.readouterr().err == "CLAIMS.md is stale: run `python -m fixtures claims`.\n"
+    assert fixtures.__main__.main(["claims"]) == 0
+    assert fixtures.__main__.main(["claims", "--check"]) == 0
+    page.write_text(page.read_text() + "\n")
+    assert fixtures.__main__.main(["claims", "--check"]) == 1
+
+
+def test_the_page_names_every_claim_and_every_statement(page):
+    fixtures.__main__.main(["claims"])
+    text = page.read_text()
+    assert [name for name in ALL if f'<a id="{name}"></a>{name}\n' not in text] == []
+    assert [one.statement for one in ALL.values() if one.statement not in text] == []
+
+
+def test_the_committed_page_is_what_the_tests_say():
+    assert (ROOT / "CLAIMS.md").read_text(encoding="utf-8") == claims.page()
+
+
+def test_bad_input_ends_the_command_line_in_one_sentence(monkeypatch, capsys):
+    def broken():
+        raise BadInput("one sentence.")
+
+    monkeypatch.setattr(claims, "page", broken)
+    assert fixtures.__main__.main(["claims"]) == 2
+    assert capsys.readouterr().err == "one sentence.\n"
+
+
+def test_the_readme_names_only_claims_that_stand():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    matrix = text.partition("```\n")[2].partition("```")[0]
+    named = re.findall(r"^  ([a-z0-9-]+) {2,}", matrix, re.MULTILINE)
+    assert len(named) > 10
+    assert set(named) <= set(ALL)
+    assert f"{len(ALL)} claims" in text.replace("\n", " ")
