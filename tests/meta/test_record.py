@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_an_interrupted_write_leaves_the_earlier_record(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError("no space left")
 
-    monkeypatch.setattr(json, "dump", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
         record.write(path, {"checks": []})
     assert path.read_text() == "earlier"

@@ -76,7 +76,6 @@ def test_a_retired_id_stays_in_the_list(tmp_path, monkeypatch):
 def page(tmp_path, monkeypatch):
     path = tmp_path / "CLAIMS.md"
     monkeypatch.setattr(claims, "PAGE", path)
-    monkeypatch.setattr(claims, "ROOT", ROOT)
     return path
 
 
