@@ -48,8 +48,10 @@ IMPORTED = """
 
 
 def test_each_case_is_run_once_however_many_claims_look_at_it(project: Project):
-    """Two claims see `smallest`, one sees `one-unit`: two runs, and one oracle, per dtype."""
+    """Several claims see `smallest` and `one-unit`: two runs, and one oracle, per dtype."""
     project.write("count.py", COUNT)
+    small = (project.path / "tests" / "test_small.py").read_text()
+    project.write("tests/test_again.py", small.replace("def test_it", "def test_again_it"))
     assert project.pytest("-p", "count", PYTHONPATH=".").returncode == 0
     counts = (project.path / "runs-alone.txt").read_text().splitlines()
     assert counts == ["oracle float32 1", "oracle float64 1", "run float32 2", "run float64 2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -126,6 +127,16 @@ def test_keras_3_needs_its_backend_and_not_tensorflow(machine, tmp_path):
     assert missing.startswith("Keras's backend tensorflow is not installed")
     (tmp_path / "keras.json").write_text('{"backend": "torch"}')
     assert machine(torch="2.13.0", keras="3.15.1")["keras3"] is None
+
+
+@pytest.mark.parametrize("backend", ["", "no.such", "torch/"])
+def test_a_backend_that_is_no_name_is_refused(monkeypatch, tmp_path, backend):
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": backend}))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr(keras, "installed", lambda *_, module: (module, Version("3.15.1")))
+    answer = adapters()["keras3"].cannot_run()
+    assert answer.startswith(f"Keras's backend {backend} is not installed")
 
 
 # And really, in processes of their own.

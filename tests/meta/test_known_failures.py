@@ -86,6 +86,12 @@ def test_an_entry_that_matches_nothing_ends_in_one_sentence(project: Project):
         (table(colour='"red"'), "colour missing or unknown"),
         (table(versions='"numpy >> 1"'), "versions 'numpy >> 1' is no requirement"),
         ("[[failure]", "cannot be read as TOML"),
+        (table(versions="3"), "versions must be text"),
+        (table(adapter='["numpy"]'), "adapter must be text"),
+        (table(reason='""'), "reason must be text"),
+        (table().replace("[[failure]]", "[failure]"), r"holds more than \[\[failure\]\] tables"),
+        (table().replace("failure", "failures"), r"holds more than \[\[failure\]\] tables"),
+        ("failure = 3", r"holds more than \[\[failure\]\] tables"),
     ],
     ids=lambda value: value if " " in value and "\n" not in value else "",
 )
@@ -118,3 +124,58 @@ def test_an_entry_is_about_its_adapter_claim_case_and_dtype(tmp_path):
     ):
         changed = (*check[:place], other, *check[place + 1 :])
         assert matching(entries, *changed) is None
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "known-failures.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match="cannot be read as TOML"):
+        known_failures(path)
+
+
+@pytest.mark.parametrize(
+    ("installed", "named", "same"),
+    [
+        ("tensorflow-cpu", "tensorflow", True),
+        ("tensorflow", "tensorflow-cpu", True),
+        ("tf-keras", "tf_keras", True),
+        ("tf-keras", "TF.Keras", True),
+        ("tf-keras", "keras", False),
+        ("tensorflow", "tensorflow-text", False),
+    ],
+)
+def test_a_distribution_goes_by_any_of_its_names(tmp_path, monkeypatch, installed, named, same):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(table(adapter='"keras2"', versions=f'"{named} >=2.21"'))
+    keras2 = adapters()["keras2"]
+    monkeypatch.setattr(keras2, "versions", lambda: {installed: "2.21.0"})
+    found = matching(known_failures(path), keras2, "output-last-step-is-h", "smallest", "float32")
+    assert (found is not None) is same
+
+
+def test_an_adapters_own_assertion_is_no_known_failure(project: Project):
+    """It comes before the claim, which then has not been checked."""
+    list_failure(project, "it-holds")
+    project.write(
+        "asserting.py",
+        """
+        from fixtures.adapters.numpy import Numpy
+
+        def run(self, experiment):
+            raise AssertionError("the framework's own")
+
+        Numpy.run = run
+        """,
+    )
+    result = project.pytest("-p", "asserting", "-k", "holds", PYTHONPATH=".")
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_nightly_build_is_in_the_range_of_its_release(tmp_path, monkeypatch):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(table(versions='"numpy >=3.0"'))
+    numpy = adapters()["numpy"]
+    for version, within in (("3.1.0.dev20261120", True), ("2.9.0", False)):
+        monkeypatch.setattr(numpy, "versions", lambda version=version: {"numpy": version})
+        check = (numpy, "output-last-step-is-h", "smallest", "float32")
+        assert bool(matching(known_failures(path), *check)) is within

@@ -1,0 +1,73 @@
+"""The hashes by which two records know that they speak of the same check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fixtures.cases import named_cases
+from fixtures.evidence.claims import claim
+from fixtures.evidence.record import case_hash
+from fixtures.run import experiment_of
+
+CASES = [case for case in named_cases() if case.inputs != "mnist"]
+
+
+def hash_of(case, dtype="float32", seed=0):
+    return case_hash(case, experiment_of(case, dtype, seed))
+
+
+def test_no_two_cases_dtypes_or_seeds_have_the_same_hash():
+    hashes = [
+        hash_of(case, dtype, seed) for case in CASES for dtype in case.dtypes for seed in (0, 7)
+    ]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_a_case_described_in_other_words_is_the_same_case():
+    case = CASES[0]
+    assert hash_of(replace(case, about="in other words")) == hash_of(case)
+
+
+def test_a_hash_sees_every_number_of_an_experiment():
+    case = CASES[0]
+    experiment = experiment_of(case, "float32", 0)
+
+    def nudged(array):
+        changed = array.copy()
+        changed.flat[0] += 1
+        return changed
+
+    weights, initial = experiment.weights, experiment.initial
+    others = [
+        replace(experiment, inputs=nudged(experiment.inputs)),
+        replace(experiment, initial=replace(initial, h=initial.h.map(nudged))),
+        replace(experiment, initial=replace(initial, c=initial.c.map(nudged))),
+        *(
+            replace(
+                experiment,
+                weights=weights.map(
+                    lambda one, name=name: replace(one, **{name: nudged(getattr(one, name))})
+                ),
+            )
+            for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
+        ),
+    ]
+    hashes = {case_hash(case, one) for one in (experiment, *others)}
+    assert len(hashes) == 1 + len(others)
+
+
+def test_a_claims_hash_changes_with_its_source_and_not_with_its_place():
+    def make(body):
+        def test_same(run):
+            return body(run)
+
+        return test_same
+
+    exact = {"kind": "exact", "statement": "s", "formula": "f"}
+    one, again = (claim(**exact)(make(body)).claim for body in (min, max))
+    assert one.source_hash == again.source_hash
+
+    def test_same(run):
+        return run, "but not the same"
+
+    assert claim(**exact)(test_same).claim.source_hash != one.source_hash
