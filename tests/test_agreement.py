@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import is_twin, named, one_direction
+from fixtures.cases import named
 from fixtures.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
 from fixtures.evidence.claims import ABOUT_TORCH, claim
 
+EVERY_STEP = named(
+    "smallest", "one-unit", "batch-one", "hundred-steps", "saturated", "no-bias", "two-layers",
+    "two-widths", "four-layers", "square",
+)  # fmt: skip
 LAYOUTS = named(
     "smallest", "one-unit", "batch-one", "integer-example", "two-layers", "two-widths",
     "bidirectional", "bidirectional-two-layers", "square", "square-bidirectional",
@@ -48,7 +52,7 @@ def test_every_value_is_the_oracles(run, oracle):
     statement="The c of every step can be had, in every framework, and is what the equations say.",
     formula="c_steps[layer][:, t] == oracle's c at t",
     sources=["C3", "C7"],
-    cases=lambda case: one_direction(case) and case.time <= 100 and not is_twin(case),
+    cases=EVERY_STEP,
     recipe="c_of_every_step",
 )
 def test_c_of_every_step_is_the_oracles(recipe, oracle, case):

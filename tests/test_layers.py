@@ -18,15 +18,10 @@ from fixtures.run import Run
     cases=named(
         "two-layers",
         "two-widths",
-        "three-layers",
-        "three-widths",
-        "four-layers",
         "four-widths",
         "bidirectional-two-layers",
-        "bidirectional-two-widths",
         "bidirectional-three-layers",
         "square-two-layers",
-        "square-bidirectional",
     ),
 )
 def test_a_stack_is_its_layers_one_after_another(run, adapter, experiment, oracle):

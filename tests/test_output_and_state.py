@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fixtures.cases import longer_than_one_step, named, one_direction, one_layer, stacked
+from fixtures.cases import named, one_direction, one_layer, stacked
 from fixtures.compare import assert_different, assert_same_bits, assert_within_rounding
 from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+
+SHORT_ROWS = named(
+    "smallest", "one-unit", "saturated", "integer-example", "two-layers", "three-widths",
+    "four-layers", "square",
+)  # fmt: skip
 
 
 @claim(
@@ -116,7 +121,7 @@ def test_output_last_step_is_not_c(run, oracle):
     statement="Where rows end early, each row's h is its output at its own last step.",
     formula="h[row] == output[row, lengths[row] - 1]",
     sources=["A2", "D8"],
-    cases=longer_than_one_step,
+    cases=SHORT_ROWS,
     recipe="lengths",
 )
 def test_a_short_rows_h_is_its_last_output(recipe, experiment):
@@ -130,7 +135,7 @@ def test_a_short_rows_h_is_its_last_output(recipe, experiment):
     statement="A row that ends early ends in the state that its own steps alone lead to.",
     formula="h[row], c[row] == lstm(x[row, :lengths[row]])",
     sources=["D8"],
-    cases=longer_than_one_step,
+    cases=SHORT_ROWS,
     recipe="lengths",
 )
 def test_a_short_row_is_the_row_cut_short(recipe, experiment, oracle, case):
@@ -150,7 +155,7 @@ def test_a_short_row_is_the_row_cut_short(recipe, experiment, oracle, case):
     statement="Where rows end early, output[:, -1] is not h: past a row's end the output is zero.",
     formula="output[row, -1] != h[row] where lengths[row] < time",
     sources=["A2"],
-    cases=lambda case: longer_than_one_step(case) and case.batch > 1,
+    cases=SHORT_ROWS,
     adapters=["torch", "tf1", "numpy"],
     because="Keras repeats the last output under a mask (keras-output-under-a-mask-repeats)",
     recipe="lengths",
@@ -165,7 +170,7 @@ def test_the_last_step_of_a_short_row_is_not_h(recipe, oracle):
     statement="Past a row's end the output is zero.",
     formula="output[row, lengths[row]:] == 0",
     sources=["A2"],
-    cases=lambda case: longer_than_one_step(case) and case.batch > 1,
+    cases=SHORT_ROWS,
     adapters=["torch", "tf1", "numpy"],
     because="Keras repeats the last output under a mask (keras-output-under-a-mask-repeats)",
     recipe="lengths",
@@ -181,7 +186,7 @@ def test_output_past_a_rows_end_is_zero(recipe, experiment):
     statement="Under a mask Keras repeats a row's last output, so output[:, -1] is h even there.",
     formula="output[:, -1] == h",
     sources=["A2"],
-    cases=longer_than_one_step,
+    cases=SHORT_ROWS,
     adapters=["keras3", "keras2"],
     because="the other frameworks put zeros past a row's end (output-past-a-rows-end-is-zero)",
     recipe="lengths",
