@@ -2,22 +2,27 @@
 
 Prints seconds to import each framework (each in a process of its own), seconds of the bare
 framework calls for all cases in a plain loop, seconds of the whole suite, and the ratio of the
-suite to imports and bare calls, serial and with two workers. The ratios are what counts: both
-sides of them are taken on one machine, minutes apart.
+suite to imports and bare calls, serial and with two workers. The claims run many a case more than
+once, in other ways: how long they spend in adapters altogether is printed too. The ratios are what
+counts: both sides of them are taken on one machine, minutes apart.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+IN_ADAPTERS: dict[str, float] = {"depth": 0, "seconds": 0.0}
 IMPORTS = {
     "torch": "import torch",
     "tensorflow": "import tensorflow",
@@ -60,6 +65,33 @@ def bare_calls() -> dict[str, float]:
     return seconds
 
 
+def pytest_configure() -> None:
+    """As a plugin: adds up the seconds spent in the adapters' recipes, each within no other."""
+    from fixtures.adapters import adapters
+
+    def timed(recipe: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(self: Any, experiment: Any) -> Any:
+            if IN_ADAPTERS["depth"]:
+                return recipe(self, experiment)
+            IN_ADAPTERS["depth"], start = 1, time.perf_counter()
+            try:
+                return recipe(self, experiment)
+            finally:
+                IN_ADAPTERS["depth"] = 0
+                IN_ADAPTERS["seconds"] += time.perf_counter() - start
+
+        return wrapped
+
+    for adapter in adapters().values():
+        for name, method in inspect.getmembers(type(adapter), inspect.isfunction):
+            if list(inspect.signature(method).parameters) == ["self", "experiment"]:
+                setattr(type(adapter), name, timed(method))
+
+
+def pytest_unconfigure() -> None:
+    print(f"\n{IN_ADAPTERS['seconds']}")
+
+
 def main() -> None:
     nothing = seconds_of(sys.executable, "-c", "import numpy")
     imports = {
@@ -82,6 +114,12 @@ def main() -> None:
     for what, options in {"serial": (), "-n 2": ("-n", "2")}.items():
         suite = seconds_of(sys.executable, "-m", "pytest", "-q", *options)
         print(f"suite {what:<13}{suite:8.2f} s   {suite / floor:.2f} times imports + bare calls")
+    timed = (sys.executable, "-m", "pytest", "-q", "-p", "tests.meta.bench")
+    start = time.perf_counter()
+    answer = subprocess.run(timed, cwd=ROOT, check=True, capture_output=True, text=True)
+    suite, inside = time.perf_counter() - start, float(answer.stdout.splitlines()[-1])
+    print(f"in adapters, serial{inside:8.2f} s   of {suite:.2f} s: the suite is")
+    print(f"{suite / (together + inside):29.2f} times imports + all the calls that its claims make")
 
 
 if __name__ == "__main__":
