@@ -64,8 +64,16 @@ class Project:
     def python(
         self, *arguments: str, cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs Python with these arguments; the variables come on top of a clean environment."""
-        inherited = {name: v for name, v in os.environ.items() if not name.startswith("PYTEST_")}
+        """Runs Python with these arguments; the variables come on top of a clean environment.
+
+        tox's variables stay out: where they are set pytest keeps one cache for the whole
+        environment, and tests that run beside each other would overwrite each other's.
+        """
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST_", "TOX_"))
+        }
         for name in ("TF_USE_LEGACY_KERAS", "KERAS_BACKEND"):
             inherited.pop(name, None)
         return subprocess.run(
