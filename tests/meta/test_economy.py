@@ -17,11 +17,11 @@ COUNT = """
     import os
     from pathlib import Path
 
-    import fixtures.selection
+    import fixtures.subject
     from fixtures.adapters.numpy import Numpy
 
     runs = collections.Counter()
-    run, oracle_of = Numpy.run, fixtures.selection.oracle_of
+    run, oracle_of = Numpy.run, fixtures.subject.oracle_of
 
     def counted_run(self, experiment):
         runs["run", experiment.dtype] += 1
@@ -31,7 +31,7 @@ COUNT = """
         runs["oracle", experiment.dtype] += 1
         return oracle_of(experiment, seed)
 
-    Numpy.run, fixtures.selection.oracle_of = counted_run, counted_oracle
+    Numpy.run, fixtures.subject.oracle_of = counted_run, counted_oracle
 
     def pytest_sessionfinish(session):
         worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
