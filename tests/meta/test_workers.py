@@ -35,7 +35,7 @@ def record(project: Project) -> dict:
 def test_the_public_surface_is_recorded(project: Project, workers):
     project.write("pretend.py", PRETEND)
     project.pytest("-p", "pretend", "--record=run.json", *workers, PYTHONPATH=".")
-    assert record(project)["surface"] == {"numpy.layer": "(x, units=4)"}
+    assert record(project)["adapters"]["numpy"]["surface"] == {"numpy.layer": "(x, units=4)"}
     assert record(project)["adapters"]["numpy"]["facts"] == {"threads": "1"}
 
 

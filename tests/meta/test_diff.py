@@ -1,0 +1,353 @@
+"""The verdict between two records, and what it refuses to judge."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+import fixtures.__main__
+from fixtures.errors import BadInput
+from fixtures.evidence import verdict as words
+from fixtures.evidence.diff import CHANGES, REGRESSIONS, diff
+from fixtures.evidence.stored import read
+
+
+def a_check(claim="it-holds", adapter="numpy", case="smallest", **changed):
+    kind = changed.get("kind", "rounding")
+    measurement = {
+        "kind": kind, "worst": 1.5, "bound": 5.0, "rms": 0.4, "rms_bound": 0.9, "spread": 1e-8,
+        "informative": 1.0, "elements": 70, "output": "0123456789abcdef",
+    }  # fmt: skip
+    return {
+        "nodeid": f"tests/test_x.py::test_{claim}[{adapter}-{case}-float32]", "line": 7,
+        "claim": claim, "kind": kind, "family": "x", "claim_hash": "c1", "case_hash": "d1",
+        "adapter": adapter, "case": case, "dtype": "float32", "outcome": "proven", "reason": "",
+        "seconds": 0.01, "measurement": measurement,
+    } | changed  # fmt: skip
+
+
+def measured(**changed):
+    return a_check()["measurement"] | changed
+
+
+def a_record(*checks, **changed):
+    checks = list(checks) or [a_check()]
+    return {
+        "schema": 1, "complete": True, "started": "2026-11-21T00:00:00Z", "seconds": 1.0,
+        "seed": 0, "options": [], "selected": len(checks), "deselected": 0,
+        "environment": {"python": "3.11.7"},
+        "adapters": {
+            "numpy": {"versions": {"numpy": "2.4.6"}, "cannot_run": None,
+                      "facts": {"threads": "2"}, "surface": {"numpy.layer": "(x, units=4)"}},
+        },
+        "warnings": {}, "checks": checks,
+    } | changed  # fmt: skip
+
+
+@pytest.fixture
+def judge(tmp_path):
+    """The verdict between two records, each given as a table or as its file's text."""
+
+    def judge(old, new):
+        paths = []
+        for name, record in (("old", old), ("new", new)):
+            paths.append(tmp_path / f"{name}.json")
+            text = record if isinstance(record, str) else json.dumps(record)
+            paths[-1].write_text(text)
+        return diff(*map(read, paths))
+
+    return judge
+
+
+FAILED = {"outcome": "failed", "reason": "Disagreement", "measurement": measured(worst=400.0)}
+LEFT_OUT = {"outcome": "not applicable", "reason": "it cannot", "measurement": None}
+MOVED = {"measurement": measured(worst=2.5, output="another")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "status"),
+    [
+        ({}, {}, "same", 0),
+        ({}, MOVED, "moved", 0),
+        ({}, FAILED, "newly failing", 1),
+        ({}, {"outcome": "error", "measurement": None}, "newly failing", 1),
+        ({}, {"outcome": "known failure"}, "newly failing", 1),
+        (FAILED, FAILED, "still failing", 0),
+        (FAILED, {}, "fixed", 0),
+        ({}, LEFT_OUT, "not applicable now", 1),
+        (LEFT_OUT, {}, "new", 0),
+        (LEFT_OUT, LEFT_OUT, "not applicable", 2),
+        (LEFT_OUT, FAILED, "newly failing", 1),
+        ({}, {"claim_hash": "c2"}, "not comparable", 0),
+        ({}, {"case_hash": "d2"}, "not comparable", 0),
+        ({}, FAILED | {"claim_hash": "c2"}, "newly failing", 1),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_becomes_of_a_check(judge, old, new, kind, status):
+    found = judge(a_record(a_check(**old)), a_record(a_check(**new)))
+    assert [change.kind for change in found.changes] == [kind]
+    assert found.exit_status == status
+
+
+def test_a_check_that_is_gone_is_a_regression(judge):
+    both = a_check(), a_check(claim="it-is-so")
+    found = judge(a_record(*both), a_record(both[0]))
+    assert [change.claim for change in found.of("gone")] == ["it-is-so"]
+    assert found.exit_status == 1
+
+
+def test_a_check_that_is_new_and_fails_is_a_regression(judge):
+    found = judge(a_record(), a_record(a_check(), a_check(claim="it-is-so", **FAILED)))
+    assert found.exit_status == 1
+
+
+def test_an_adapter_that_cannot_run_any_more_is_named(judge):
+    other = a_check(case="other")
+    new = a_record(other | {"adapter": "torch"})
+    new["adapters"]["torch"] = new["adapters"]["numpy"]
+    new["adapters"]["numpy"] = new["adapters"]["numpy"] | {"cannot_run": "NumPy is not installed"}
+    found = judge(a_record(), new)
+    assert found.of("gone")[0].why == "numpy cannot run: NumPy is not installed"
+    assert "numpy: runs -> NumPy is not installed" in words.text(found)
+
+
+def test_the_worst_comes_first(judge):
+    old = a_record(*(a_check(claim=f"claim-{n}") for n in range(4)))
+    new = copy.deepcopy(old)
+    new["checks"][1] |= FAILED
+    new["checks"][3] |= FAILED | {"measurement": measured(worst=900.0)}
+    new["checks"][0] |= MOVED
+    found = judge(old, new)
+    assert [change.claim for change in found.changes] == [
+        "claim-3",
+        "claim-1",
+        "claim-0",
+        "claim-2",
+    ]
+    assert words.text(found).startswith("Regressed: 2 newly failing.")
+
+
+def test_old_and_new_error_stand_beside_each_other(judge):
+    text = words.text(judge(a_record(), a_record(a_check(**MOVED))))
+    assert "it-holds, numpy, 1 of them; smallest float32: 1.5 -> 2.5 spreads" in text
+
+
+def test_a_changed_default_is_a_headline(judge):
+    new = a_record()
+    new["adapters"]["numpy"]["surface"] = {"numpy.layer": "(x, units=5)", "numpy.cell": "(x)"}
+    lines = words.text(judge(a_record(), new)).splitlines()
+    place = lines.index("surface changed (2)")
+    assert lines[place + 1 : place + 3] == [
+        "  numpy.cell: new, (x)", "  numpy.layer: units=4) -> units=5)",
+    ]  # fmt: skip
+    assert place < lines.index(next(line for line in lines if line.startswith("same")))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"environment": {"python": "3.12.1"}}, "python: 3.11.7 -> 3.12.1"),
+        ({"warnings": {"DeprecationWarning: soon": 3}}, "DeprecationWarning: soon: new, seen"),
+    ],
+)
+def test_what_changed_around_is_said(judge, changed, said):
+    assert f"  {said}" in words.text(judge(a_record(), a_record(**changed))).splitlines()
+
+
+def test_a_framework_that_was_not_run_has_no_changed_surface(judge):
+    new = a_record(a_check(**LEFT_OUT))
+    new["adapters"]["numpy"]["surface"] = new["adapters"]["numpy"]["facts"] = {}
+    assert judge(a_record(), new).around == ()
+
+
+@pytest.mark.parametrize("which", ["old", "new"])
+@pytest.mark.parametrize("changed", [{"complete": False, "selected": 9}, {"deselected": 3}])
+def test_a_part_of_a_run_gives_no_verdict_of_health(judge, which, changed):
+    records = {"old": a_record(), "new": a_record()}
+    records[which] |= changed
+    found = judge(**records)
+    assert found.exit_status == 2
+    assert found.sentence.startswith("No verdict")
+    assert f"in part: {found.gaps[0]}" in words.text(found, width=1000)
+
+
+def test_a_part_of_a_run_still_shows_what_broke(judge):
+    assert judge(a_record(), a_record(a_check(**FAILED), deselected=5)).exit_status == 1
+
+
+def test_other_seeds_cannot_be_compared(judge):
+    with pytest.raises(BadInput, match=r"seed 0 and .* of seed 7"):
+        judge(a_record(), a_record(seed=7))
+
+
+def everywhere(value):
+    """The path to every value in nested tables and lists, from the outermost in."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, inner in pairs:
+        yield (name,)
+        if isinstance(inner, (dict, list)):
+            yield from ((name, *rest) for rest in everywhere(inner))
+
+
+def changed_at(record, path, change):
+    record = copy.deepcopy(record)
+    inner = record
+    for name in path[:-1]:
+        inner = inner[name]
+    change(inner, path[-1])
+    return record
+
+
+def is_a_field(path):
+    """Whether a place in a record is a field of it, and not an entry of a table of anything."""
+    if path[0] == "adapters":
+        return len(path) in (1, 3)
+    return len(path) == 1 or path[0] == "checks"
+
+
+@pytest.mark.parametrize(
+    "path",
+    list(filter(is_a_field, everywhere(a_record()))),
+    ids=lambda path: ".".join(map(str, path)),
+)
+def test_a_field_that_is_missing_makes_a_record_unusable_or_a_regression(judge, path):
+    def remove(inner, name):
+        del inner[name]
+
+    try:
+        found = judge(a_record(), changed_at(a_record(), path, remove))
+    except BadInput:
+        return
+    assert found.exit_status != 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), None, [], {}, "x", -1, True, 10**400, 1e308])
+@pytest.mark.parametrize("path", list(everywhere(a_record())), ids=lambda p: ".".join(map(str, p)))
+def test_a_field_of_another_kind_never_passes_for_the_same(judge, path, value):
+    """It is refused, or it is a text or number that the verdict names as changed."""
+    old = a_record()
+
+    def put(inner, name):
+        inner[name] = value
+
+    new = changed_at(old, path, put)
+    if new == old:
+        return
+    try:
+        found = judge(old, new)
+    except BadInput:
+        return
+    harmless = ("started", "seconds", "line", "reason", "nodeid", "family", "options")
+    if path[-1] in harmless or path[0] == "options":
+        return
+    unlike = [change for change in found.changes if change.kind != "same"]
+    measured_only = path[:3] == ("checks", 0, "measurement")
+    assert found.exit_status != 0 or unlike or found.around or measured_only
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> Path:
+    """A record of many checks, as a run writes it."""
+    checks = [
+        a_check(claim=f"claim-{n % 50}", case=f"case-{n // 50}", adapter="numpy")
+        for n in range(500)
+    ]
+    path = tmp_path_factory.mktemp("real") / "run.json"
+    path.write_text(json.dumps(a_record(*checks), indent=1) + "\n")
+    return path
+
+
+def test_a_record_cut_anywhere_is_refused(real, tmp_path):
+    content = real.read_bytes()
+    cut = tmp_path / "cut.json"
+    for size in range(0, len(content), 1024):
+        cut.write_bytes(content[:size])
+        with pytest.raises(BadInput, match="is not whole JSON"):
+            read(cut)
+
+
+def test_a_hundred_thousand_checks_are_no_trouble(judge):
+    checks = [a_check(claim=f"claim-{n % 100}", case=f"case-{n // 100}") for n in range(100_000)]
+    found = judge(a_record(*checks), a_record(*checks[:-1], checks[-1] | FAILED))
+    assert found.exit_status == 1
+    assert len(words.text(found).splitlines()) < 40
+    assert json.loads(words.as_json(found))["counts"]["same"] == 99_999
+
+
+def test_the_terminal_shows_one_screen(judge):
+    kinds = [{}, MOVED, FAILED, LEFT_OUT, {"claim_hash": "c2"}]
+    old = a_record(*(a_check(claim=f"claim-{n}") for n in range(200)))
+    new = copy.deepcopy(old)
+    for n, check in enumerate(new["checks"]):
+        check |= kinds[n % 5]
+    text = words.text(judge(old, new), width=80)
+    assert len(text.splitlines()) <= 50
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "1", "{", '{"schema": 1}', "\x00", "[" * 10_000]
+)
+def test_what_is_no_record_is_refused_in_one_sentence(judge, text):
+    with pytest.raises(BadInput) as refused:
+        judge(a_record(), text)
+    assert "\n" not in str(refused.value)
+
+
+def test_another_schema_is_refused(judge):
+    with pytest.raises(BadInput, match="is of schema 99 and this suite reads schema 1"):
+        judge(a_record(), a_record(schema=99))
+
+
+def test_complete_means_complete(judge):
+    with pytest.raises(BadInput, match="says it is complete and holds 1 of 2 checks"):
+        judge(a_record(), a_record(selected=2))
+
+
+def test_the_same_check_twice_is_refused(judge):
+    with pytest.raises(BadInput, match="twice"):
+        judge(a_record(), a_record(a_check(), a_check(**FAILED)))
+
+
+def test_names_twice_in_one_table_are_refused(judge):
+    text = json.dumps(a_record()).replace('"seed": 0', '"seed": 0, "complete": true')
+    with pytest.raises(BadInput, match="stands twice"):
+        judge(a_record(), text)
+
+
+def test_markdown_takes_a_records_strings_for_text(judge):
+    nasty = "</details><script>alert(1)</script> | `x` [y](javascript:z)"
+    new = a_record(a_check(**LEFT_OUT | {"reason": nasty}), environment={"python": nasty})
+    text = words.markdown(judge(a_record(), new))
+    assert "<script" not in text
+    assert "[y]" not in text
+    assert "&#124;" in text
+
+
+def test_json_lists_every_change(judge):
+    told = json.loads(words.as_json(judge(a_record(), a_record(a_check(**FAILED)))))
+    assert told["exit_status"] == 1
+    assert [(c["kind"], c["claim"], c["worst"]) for c in told["changes"]] == [
+        ("newly failing", "it-holds", [1.5, 400.0])
+    ]
+
+
+def test_every_kind_of_change_is_explained():
+    assert set(REGRESSIONS) < set(CHANGES)
+    assert set(words.SHOWN) < set(CHANGES)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json"])
+def test_the_command_line(tmp_path, capsys, format_):
+    for name, record in (("old", a_record()), ("new", a_record(a_check(**FAILED)))):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    paths = [str(tmp_path / "old.json"), str(tmp_path / "new.json")]
+    assert fixtures.__main__.main(["diff", *paths, "--format", format_]) == 1
+    assert "Regressed: 1 newly failing." in capsys.readouterr().out
+    assert fixtures.__main__.main(["diff", paths[0], paths[0]]) == 0
+    assert fixtures.__main__.main(["diff", paths[0], str(tmp_path / "none.json")]) == 2
+    assert "none.json cannot be read (No such file or directory)" in capsys.readouterr().err
