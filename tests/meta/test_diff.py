@@ -6,10 +6,12 @@ import copy
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fixtures.__main__
 from fixtures.errors import BadInput
+from fixtures.evidence import outputs
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import CHANGES, REGRESSIONS, diff
 from fixtures.evidence.stored import read
@@ -37,7 +39,7 @@ def a_record(*checks, **changed):
     checks = list(checks) or [a_check()]
     return {
         "schema": 1, "complete": True, "started": "2026-11-21T00:00:00Z", "seconds": 1.0,
-        "seed": 0, "options": [], "selected": len(checks), "deselected": 0,
+        "seed": 0, "options": [], "outputs": None, "selected": len(checks), "deselected": 0,
         "environment": {"python": "3.11.7"},
         "adapters": {
             "numpy": {"versions": {"numpy": "2.4.6"}, "cannot_run": None,
@@ -241,7 +243,7 @@ def test_a_field_of_another_kind_never_passes_for_the_same(judge, path, value):
         found = judge(old, new)
     except BadInput:
         return
-    harmless = ("started", "seconds", "line", "reason", "nodeid", "family", "options")
+    harmless = ("started", "seconds", "line", "reason", "nodeid", "family", "options", "outputs")
     if path[-1] in harmless or path[0] == "options":
         return
     unlike = [change for change in found.changes if change.kind != "same"]
@@ -334,6 +336,57 @@ def test_json_lists_every_change(judge):
     assert [(c["kind"], c["claim"], c["worst"]) for c in told["changes"]] == [
         ("newly failing", "it-holds", [1.5, 400.0])
     ]
+
+
+@pytest.fixture
+def kept(judge, tmp_path):
+    """The verdict between two runs that kept these values."""
+
+    def kept(old, new):
+        for name, arrays in (("old", old), ("new", new)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            outputs.save(tmp_path / name, ("it-holds", "numpy", "smallest", "float32"), arrays)
+        return judge(a_record(outputs="old"), a_record(a_check(**MOVED), outputs="new"))
+
+    return kept
+
+
+def test_kept_values_tell_how_far_they_moved_themselves(kept):
+    one = np.ones((2, 3), np.float32)
+    further = one.copy()
+    further[1, 2] += 5 * np.finfo(np.float32).eps
+    assert kept([one, one], [one, further]).changes[0].ulps == 5
+    assert "values up to 5 ULPs apart" in words.text(kept([one], [further]))
+
+
+def test_values_of_another_form_have_no_distance(kept):
+    assert kept([np.ones(3)], [np.ones(4)]).changes[0].ulps is None
+
+
+def test_values_that_are_damaged_are_refused(kept, judge, tmp_path):
+    kept([np.ones(3)], [np.ones(3)])
+    (damaged,) = (tmp_path / "new").glob("*.npz")
+    for content in (damaged.read_bytes()[:-30], b"", b"PK"):
+        damaged.write_bytes(content)
+        with pytest.raises(BadInput, match="is damaged"):
+            judge(a_record(outputs="old"), a_record(a_check(**MOVED), outputs="new"))
+
+
+def test_names_in_a_record_lead_to_no_file_outside(tmp_path):
+    folder = tmp_path / "outputs"
+    assert outputs.path_of(folder, ("../../x", "/etc", "..", "float32")).parent == folder
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two-workers"])
+def test_a_run_keeps_what_it_compared(project, workers):
+    project.pytest("--record=report/run.json", "--outputs=report/values", *workers)
+    record = read(project.path / "report" / "run.json")
+    assert record.outputs.resolve() == project.path / "report" / "values"
+    values = {key: outputs.load(record.outputs, key) for key in record.checks}
+    kept = {key[0] for key, arrays in values.items() if arrays}
+    assert kept == {"it-holds", "it-is-rounded"}
+    (value,) = values["it-holds", "numpy", "smallest", "float32"]
+    assert value.shape == (2, 5)
 
 
 def test_every_kind_of_change_is_explained():
