@@ -14,4 +14,9 @@ if Path(__file__).parent not in Path(fixtures.__file__ or "").resolve().parents:
         f"run pytest without the plugin that imports it"
     )
 
-pytest_plugins = ["fixtures.selection", "fixtures.reporting", "fixtures.scheduling"]
+pytest_plugins = [
+    "fixtures.selection",
+    "fixtures.fuzzing",
+    "fixtures.reporting",
+    "fixtures.scheduling",
+]

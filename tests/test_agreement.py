@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import named
+from fixtures.cases import every, one_direction, some
 from fixtures.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
 from fixtures.evidence.claims import ABOUT_TORCH, claim
 
-EVERY_STEP = named(
+EVERY_STEP = some(
+    one_direction,
     "smallest", "one-unit", "batch-one", "hundred-steps", "saturated", "no-bias", "two-layers",
     "two-widths", "four-layers", "square",
 )  # fmt: skip
-LAYOUTS = named(
+LAYOUTS = some(
+    every,
     "smallest", "one-unit", "batch-one", "integer-example", "two-layers", "two-widths",
     "bidirectional", "bidirectional-two-layers", "square", "square-bidirectional",
 )  # fmt: skip
@@ -69,7 +71,13 @@ def test_c_of_every_step_is_the_oracles(recipe, oracle, case):
     statement="One step after another, each from the state the last one left, is the whole.",
     formula="lstm(x) == lstm(x[:, t:t+1], state) for t in order",
     sources=["C7", "D3"],
-    cases=named("smallest", "two-layers", "two-widths", "no-bias"),
+    cases=some(
+        lambda case: one_direction(case) and case.time <= 5,
+        "smallest",
+        "two-layers",
+        "two-widths",
+        "no-bias",
+    ),
 )
 def test_step_by_step_is_the_whole(run, adapter, experiment, oracle):
     state, outputs = experiment.initial, []
@@ -86,7 +94,7 @@ def test_step_by_step_is_the_whole(run, adapter, experiment, oracle):
     kind="exact",
     statement="The same layer called again with the same arguments repeats every bit.",
     formula="lstm(x) == lstm(x)",
-    cases=named("smallest", "two-layers", "two-widths", "bidirectional-two-layers-from-zero"),
+    cases=some(every, "smallest", "two-layers", "two-widths", "bidirectional-two-layers-from-zero"),
     recipe="repeated",
 )
 def test_a_second_call_repeats_every_bit(run, recipe):

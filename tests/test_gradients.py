@@ -19,7 +19,6 @@ from fixtures.rounding import gradients_of
 CASES = (
     "smallest", "one-step", "hundred-steps", "saturated", "no-bias", "two-layers", "two-widths",
     "three-layers-from-zero", "bidirectional", "bidirectional-two-layers",
-    "bidirectional-two-widths",
 )  # fmt: skip
 FEW = ("smallest", "two-layers", "bidirectional")
 

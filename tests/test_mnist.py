@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from fixtures import reference
 from fixtures.cases import named
@@ -26,8 +25,7 @@ def test_mnist_logits_are_the_oracles(recipe, oracle):
     assert_within_rounding(recipe("classify").logits, oracle.logits)
 
 
-@pytest.fixture
-def digits(experiment, lab):
+def digits_of(experiment, lab):
     """The digit of every image, and where two logits are too close for rounding to leave it alone.
 
     The spread of the logits is known for 8 images; two logits are apart if they are by more than
@@ -56,8 +54,8 @@ def digits(experiment, lab):
     cases=named("mnist-digits"),
     recipe="classify",
 )
-def test_mnist_digits_are_the_oracles(recipe, digits):
-    expected, decided = digits
+def test_mnist_digits_are_the_oracles(recipe, experiment, lab):
+    expected, decided = digits_of(experiment, lab)
     found = recipe("classify").logits.argmax(axis=1)
     assert_same_bits(
         {"digits": found[decided], "most images decided": np.array(decided.mean() > 0.9)},

@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+# Before torch is imported: two workers with two threads each wait for one another, twenty times as
+# long as they compute.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 CLAIMS = """
 import numpy as np
 from fixtures.cases import named
@@ -118,3 +123,18 @@ def failing(project: Project) -> Project:
     """The same, with a claim that fails."""
     project.write("tests/test_failing.py", FAILING)
     return project
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Writes the kill matrix, of rows that may come from several workers."""
+    from tests.meta.kill_matrix import PROPERTY, report
+
+    told = [
+        value
+        for reports in terminalreporter.stats.values()
+        for one in reports
+        for name, value in getattr(one, "user_properties", ())
+        if name == PROPERTY
+    ]
+    if told:
+        terminalreporter.write_line(report({one["mutant"]: one["fates"] for one in told}))

@@ -1,15 +1,19 @@
-"""Tries every claim on a mutant: the rows of the kill matrix (mutant by claim)."""
+"""Tries every claim on a mutant: the rows of the kill matrix (mutant by claim); and writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
+from fixtures import recorded
 from fixtures.adapters import adapters
 from fixtures.cases import Case
 from fixtures.compare import Disagreement
 from fixtures.evidence.check import Check
 from fixtures.evidence.claims import (
+    ROOT,
     Claim,
     all_claims,
     cases_of,
@@ -17,24 +21,32 @@ from fixtures.evidence.claims import (
     not_applicable_on,
     test_of,
 )
+from fixtures.files import write_whole
 from fixtures.run import Lab
 from fixtures.subject import Subject, ask
-from tests.meta.mutants import Mutant
+from tests.meta.mutants import Mutant, mutants
 
 SAMPLE = (
     "smallest", "one-step", "two-layers", "two-widths", "bidirectional", "bidirectional-two-layers",
 )  # fmt: skip
-"""Every mutant is tried on these in float32, and the claims that must catch it in both precisions.
-Claims about none of these, and those that start a process of their own, are tried on the mutants
-that name them."""
+"""The claims that must catch a mutant are tried on these, in both precisions, and on the mutant's
+own cases."""
+
+REST = ("smallest", "bidirectional")
+"""All other claims are tried on these in float32. Those about neither, and those that start a
+process of their own, are tried on the mutants that name them."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
 
+PROPERTY = "kill-matrix"
+REPORT = ROOT / "report"
+
 Fate = Literal["caught", "error", "holds"]
-LAB = Lab(0)
+Row = dict[str, Fate]
+LAB = Lab(0, recorded.experiment_of)
 
 
-def row(mutant: Mutant) -> dict[str, Fate]:
+def row(mutant: Mutant) -> Row:
     """What becomes of each claim while the mutant's patch is in place.
 
     `caught` if its assertion fails on a case, `error` if nothing but errors stopped it.
@@ -50,27 +62,22 @@ def row(mutant: Mutant) -> dict[str, Fate]:
         LAB.forget_runs()
 
 
-def baseline(claim: str, adapter: str, cases: tuple[str, ...] = ()) -> Fate:
-    """What becomes of a claim on the healthy framework."""
-    one = all_claims()[claim]
-    healthy = Mutant("healthy", adapter, "", (claim,), cases, lambda _: None)
-    return _fate(one, adapter, list(_checks(one, healthy)))
-
-
 def _checks(one: Claim, mutant: Mutant) -> Iterator[tuple[Case, str]]:
     if not_applicable(one, mutant.adapter):
         return
-    named = one.id in mutant.caught_by
     applicable = [
         (case, dtype)
         for case, dtype in cases_of(one)
         if not not_applicable_on(one, mutant.adapter, case, dtype)
     ]
-    sample = [pair for pair in applicable if pair[0].name in (*SAMPLE, *mutant.cases)]
-    if named:
-        yield from sample or applicable[:2]
+
+    def among(names: tuple[str, ...]) -> list[tuple[Case, str]]:
+        return [pair for pair in applicable if pair[0].name in names]
+
+    if one.id in mutant.caught_by:
+        yield from among((*SAMPLE, *mutant.cases)) or applicable[:2]
     elif one.id not in SLOW:
-        yield from (pair for pair in sample if pair[1] == "float32")
+        yield from (pair for pair in among(REST) if pair[1] == "float32")
 
 
 def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
@@ -95,3 +102,61 @@ def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
         except Exception:  # whatever a broken framework raises
             fate = "error"
     return fate
+
+
+def report(rows: Mapping[str, Row], folder: Path = REPORT) -> str:
+    """Writes the matrix into `folder` if it is whole, and says in one line what is in it."""
+    missing = [mutant for mutant in mutants() if mutant.name not in rows]
+    if missing:
+        return (
+            f"kill matrix: not written, as {len(missing)} of {len(mutants())} mutants were not "
+            f"tried, {missing[0].name} among them"
+        )
+    survivors = [name for name in rows if "caught" not in rows[name].values()]
+    idle = [one for one in all_claims() if not _catches(one, rows)]
+    folder.mkdir(exist_ok=True)
+    path = folder / "kill-matrix.json"
+    matrix = {
+        mutant.name: {
+            "adapter": mutant.adapter,
+            "family": mutant.family,
+            "must be caught by": mutant.caught_by,
+            "fates": {one: rows[mutant.name].get(one, "not tried") for one in all_claims()},
+        }
+        for mutant in mutants()
+    }
+    whole = {"survivors": survivors, "idle claims": idle, "mutants": matrix}
+    write_whole(path, json.dumps(whole, indent=1) + "\n")
+    summary = (
+        f"{len(rows)} mutants, {len(survivors)} survivors, {len(all_claims())} claims, "
+        f"{len(idle)} idle"
+    )
+    write_whole(folder / "kill-matrix.md", "\n".join(_page(rows, summary)) + "\n")
+    where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return f"kill matrix: {summary} -> {where.as_posix()}"
+
+
+def _catches(claim: str, rows: Mapping[str, Row]) -> list[str]:
+    return [name for name, fates in rows.items() if fates.get(claim) == "caught"]
+
+
+def _page(rows: Mapping[str, Row], summary: str) -> Iterator[str]:
+    """The matrix to be read: by mutant, and by claim."""
+    yield from ("# Kill matrix", "", f"{summary}.", "")
+    yield "A claim catches a mutant when its assertion fails on it. Errors do not count."
+    yield from ("", "## Mutants", "")
+    yield "| mutant | fault | caught by those that must | and by | stopped by an error | holds |"
+    yield "|---|---|---|---|---|---|"
+    for mutant in mutants():
+        fates = rows[mutant.name]
+        by = {fate: [one for one in fates if fates[one] == fate] for fate in ("caught", "error")}
+        others = [one for one in by["caught"] if one not in mutant.caught_by]
+        must = [f"{one}{'' if one in by['caught'] else ' (DID NOT)'}" for one in mutant.caught_by]
+        holds = sum(fate == "holds" for fate in fates.values())
+        cells = (mutant.name, mutant.family, *map(", ".join, (must, others, by["error"])), holds)
+        yield "| " + " | ".join(map(str, cells)) + " |"
+    yield from ("", "## Claims", "", "| claim | catches | alone it catches |", "|---|---|---|")
+    for one in all_claims():
+        caught = _catches(one, rows)
+        alone = [name for name in caught if list(rows[name].values()).count("caught") == 1]
+        yield f"| {one} | {len(caught)} | {', '.join(alone)} |"

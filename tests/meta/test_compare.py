@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from fixtures import compare
 from fixtures.cases import DTYPES, named_cases
 from fixtures.compare import (
     Disagreement,
@@ -164,7 +165,15 @@ def test_names_of_tensors_must_be_the_same(helper, names):
     ids=["same-bits", "rounding", "no-way", "a-way-to-nothing", "different"],
 )
 def test_no_tensor_at_all_proves_nothing(call):
-    assert "nothing" in disagrees(call)
+    assert disagrees(call) == "  found      nothing to compare"
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"), [({"h": ONES}, ONES), (ONES, {"h": ONES})], ids=["actual", "expected"]
+)
+def test_names_on_one_side_only_are_a_mistake_in_the_claim(actual, expected):
+    with pytest.raises(TypeError, match=r"^tensors go by name on both sides or on neither$"):
+        assert_same_bits(actual, expected)
 
 
 # Structure.
@@ -334,6 +343,14 @@ def test_single_element_beyond_five_spreads_fails(dtype, sign):
 
 
 @each_judged_dtype
+def test_element_at_exactly_five_spreads_passes(check, dtype):
+    assert_within_rounding(*off_by([5.0, -5.0, 0.0], dtype))
+    assert check.measurements[0].worst == 5.0
+    message = disagrees(lambda: assert_within_rounding(*off_by([5.0, 6.0, 0.0], dtype)))
+    assert "1 of 3 elements compared are further than 5 spreads away" in message
+
+
+@each_judged_dtype
 @pytest.mark.parametrize(("elements", "passes"), [(63, True), (64, False)])
 def test_many_small_errors_fail_together_from_64_elements_up(dtype, elements, passes):
     call = lambda: assert_within_rounding(*off_by(np.full(elements, 0.91), dtype))  # noqa: E731
@@ -358,6 +375,31 @@ def test_tensors_by_name_are_judged_together(dtype):
         lambda: assert_within_rounding({"h": half, "c": half}, {"h": expected, "c": expected})
     )
     assert "0.91 spreads in root mean square" in message
+
+
+@each_judged_dtype
+@pytest.mark.parametrize("name", ["output", "h", "c"])
+def test_report_is_about_the_tensor_with_the_worst_element(dtype, name):
+    """Wherever it stands among others that are wrong too."""
+    actual, expected = {}, {}
+    for one in ("output", "h", "c"):
+        spreads = np.full(3, 7.0)
+        spreads[2] = 9.0 if one == name else 8.0
+        actual[one], expected[one] = off_by(spreads, dtype)
+    message = disagrees(lambda: assert_within_rounding(actual, expected))
+    assert message.startswith(f"  tensor     {name} [3]: 3 of 3 elements")
+    assert "  worst      at [2]: " in message
+    assert " = 9 spreads (bound 5), " in message
+
+
+@each_judged_dtype
+def test_report_is_about_the_worst_tensor_even_if_no_element_is_far(dtype):
+    near, expected = off_by(np.full(64, 0.91), dtype)
+    far, _ = off_by(np.full(64, 0.95), dtype)
+    message = disagrees(
+        lambda: assert_within_rounding({"h": near, "c": far}, {"h": expected, "c": expected})
+    )
+    assert message.startswith("  tensor     c [64]: 0 of 64 elements")
 
 
 @each_judged_dtype
@@ -413,7 +455,20 @@ def test_no_informative_element_fails_even_if_all_is_right(dtype):
     message = disagrees(
         lambda: assert_within_rounding(ones, expected_of(ones, 2 * INFORMATIVE[dtype], dtype))
     )
-    assert "no element is informative" in message
+    assert message == (
+        "  tensor     no element is informative: honest arithmetic goes astray everywhere"
+    )
+
+
+@each_judged_dtype
+def test_nothing_informative_is_a_failure_of_its_own_noted_in_numbers(check, dtype):
+    """A record of the failure holds no NaN, which JSON does not know."""
+    ones = np.ones(3, dtype)
+    expected = expected_of(ones, 2 * INFORMATIVE[dtype], dtype)
+    with pytest.raises(compare.NothingInformative):
+        assert_within_rounding(ones, expected)
+    (measured,) = check.measurements
+    assert (measured.worst, measured.rms, measured.informative, measured.elements) == (0, 0, 0, 0)
 
 
 @each_judged_dtype
@@ -454,6 +509,13 @@ def test_more_than_a_hundred_bounds_is_different(check, dtype):
     assert measured.worst == pytest.approx(101, abs=2.0**-8)
     assert (measured.kind, measured.bound) == ("different", 100.0)
     assert (measured.informative, measured.elements) == (1.0, 20)
+    assert measured.spread == (2.0**-16 if dtype == "float32" else 2.0**-45)
+
+
+@each_dtype
+def test_exactly_a_hundred_bounds_is_different(check, dtype):
+    assert_different(*apart(100.0, dtype))
+    assert check.measurements[0].worst == 100.0
 
 
 @each_dtype

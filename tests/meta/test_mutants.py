@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+
 import pytest
 
 from fixtures.adapters import adapters
 from fixtures.evidence.claims import all_claims
-from tests.meta.kill_matrix import baseline, row
-from tests.meta.mutants import Mutant, mutants
+from tests.meta.kill_matrix import PROPERTY, report, row
+from tests.meta.mutants import FILES, Mutant, mutants
+from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
 
-PROPERTY = "kill-matrix"
+
+def need(adapter: str) -> None:
+    if reason := adapters()[adapter].cannot_run():
+        pytest.skip(reason)
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
 def test_mutant_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch, record_property) -> None:
-    if reason := adapters()[mutant.adapter].cannot_run():
-        pytest.skip(reason)
+    need(mutant.adapter)
     with monkeypatch.context() as patch:
         mutant.make(patch)
         fates = row(mutant)
@@ -24,22 +30,126 @@ def test_mutant_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch, recor
     assert let_pass == dict.fromkeys(mutant.caught_by, "caught")
 
 
-@pytest.mark.parametrize(
-    ("adapter", "claim", "cases"),
-    sorted({(m.adapter, claim, m.cases) for m in mutants() for claim in m.caught_by}),
-    ids=lambda value: value if isinstance(value, str) else None,
-)
-def test_the_claim_holds_without_the_mutant(adapter, claim, cases) -> None:
-    if reason := adapters()[adapter].cannot_run():
-        pytest.skip(reason)
-    assert baseline(claim, adapter, cases) == "holds"
-
-
 def test_every_mutant_names_a_claim() -> None:
     assert [mutant.name for mutant in mutants() if not mutant.caught_by] == []
+
+
+def test_no_claim_is_idle() -> None:
+    """A claim that no mutant names has never been seen to fail."""
+    named = {claim for mutant in mutants() for claim in mutant.caught_by}
+    assert set(all_claims()) - named == set()
 
 
 def test_names_are_unique_and_claims_exist() -> None:
     names = [mutant.name for mutant in mutants()]
     assert len(set(names)) == len(names)
     assert {claim for mutant in mutants() for claim in mutant.caught_by} <= set(all_claims())
+
+
+# The machine itself: what it calls caught must be the fault's doing.
+
+
+def without_a_fault(adapter: str, patch: pytest.MonkeyPatch) -> None:
+    """The framework taken apart and put together as for its mutants, and nothing wrong."""
+    module = importlib.import_module(f"tests.meta.mutants.{adapter}")
+    if adapter == "torch":
+        module.written_out(patch)
+    elif adapter == "tf1":
+        module.replace_cell(patch, Fault())
+        module.replace_loop(patch)
+        module.replace_loop(patch, loop="bidirectional_dynamic_rnn")
+    else:
+        module.cell(patch, module.SEAMS, Fault())
+        module.SEAMS.lstm(patch)
+        module.SEAMS.bidirectional(patch)
+
+
+@pytest.mark.parametrize("adapter", FILES)
+def test_a_mutant_without_a_fault_survives(adapter, monkeypatch) -> None:
+    need(adapter)
+    with monkeypatch.context() as patch:
+        without_a_fault(adapter, patch)
+        fates = row(Mutant("healthy", adapter, "", (EVERY, GRADIENTS), (), lambda _: None))
+    assert set(fates) > {EVERY, GRADIENTS}
+    assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
+
+
+def test_an_error_is_not_a_catch(monkeypatch) -> None:
+    need("torch")
+    import torch
+
+    def broken(*_):
+        raise RuntimeError("out of order")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.nn.LSTM, "forward", broken)
+        fates = row(Mutant("broken", "torch", "", (EVERY,), (), lambda _: None))
+    assert fates[EVERY] == "error"
+
+
+class Watched(pytest.MonkeyPatch):
+    """Remembers what it replaces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replaced: list[tuple[object, str, object]] = []
+
+    def setattr(self, target, name, value, raising=True) -> None:
+        self.replaced.append((target, name, getattr(target, name, None)))
+        super().setattr(target, name, value, raising)
+
+
+@pytest.mark.parametrize("adapter", FILES)
+def test_every_mutant_changes_the_framework_and_leaves_it_as_it_was(adapter) -> None:
+    need(adapter)
+    for mutant in mutants():
+        if mutant.adapter == adapter:
+            patch = Watched()
+            mutant.make(patch)
+            changed = [getattr(target, name) is not was for target, name, was in patch.replaced]
+            patch.undo()
+            restored = [getattr(t, name, None) is was for t, name, was in patch.replaced]
+            assert (mutant.name, any(changed), all(restored)) == (mutant.name, True, True)
+
+
+# The kill matrix as a file.
+
+
+@pytest.fixture
+def rows():
+    """All as it should be."""
+    return {one.name: dict.fromkeys(one.caught_by, "caught") for one in mutants()}
+
+
+def test_the_matrix_says_what_became_of_every_mutant(rows, tmp_path) -> None:
+    told = report(rows, tmp_path / "report")
+    path = tmp_path / "report" / "kill-matrix.json"
+    claims = len(all_claims())
+    assert told == (
+        f"kill matrix: {len(rows)} mutants, 0 survivors, {claims} claims, 0 idle -> {path}"
+    )
+    matrix = json.loads(path.read_text())
+    assert (matrix["survivors"], matrix["idle claims"]) == ([], [])
+    one = matrix["mutants"]["torch-h-n-one-ulp-off"]
+    assert one["fates"]["output-last-step-is-h"] == "caught"
+    assert one["fates"]["mnist-logits-are-the-oracles"] == "not tried"
+    assert len(one["fates"]) == claims
+    assert "| torch-h-n-one-ulp-off |" in path.with_suffix(".md").read_text()
+
+
+def test_the_matrix_names_survivors_and_idle_claims(rows, tmp_path) -> None:
+    idle = "tf1-coupled-gates-are-gone"
+    rows = {name: {claim: "holds" if claim == idle else fate for claim, fate in fates.items()}
+            for name, fates in rows.items()}  # fmt: skip
+    assert "1 survivors" in report(rows, tmp_path)
+    matrix = json.loads((tmp_path / "kill-matrix.json").read_text())
+    assert matrix["survivors"] == ["tf1-coupled-gates-are-back"]
+    assert matrix["idle claims"] == [idle]
+    assert f"{idle} (DID NOT)" in (tmp_path / "kill-matrix.md").read_text()
+
+
+def test_part_of_a_matrix_is_not_written(rows, tmp_path) -> None:
+    rows.popitem()
+    told = report(rows, tmp_path)
+    assert told.startswith(f"kill matrix: not written, as 1 of {len(mutants())} mutants")
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The oracle against closed forms, ball arithmetic, and vectors recorded from TensorFlow 1.15.5."""
+"""The oracle against closed forms and ball arithmetic."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from fixtures import reference
 from fixtures.cases import Case, every, named_cases
 from fixtures.compare import (
     WORST,
-    Disagreement,
     assert_same_bits,
-    assert_within_rounding,
 )
 from fixtures.perlayer import Array, PerLayer, State
 from fixtures.rounding import no_oracle_for, oracle_of
 from fixtures.run import Experiment, experiment_of
 from fixtures.weights import Dense, LayerWeights
-from tests.meta import recorded
 
 LARGE = 1000.0
 """exp(-1000) is zero in float64: a gate with this bias is open, or shut, to the last bit."""
@@ -289,61 +286,3 @@ def _distance(value, ball) -> float:
     high = float(value)
     low = float(value - np.longdouble(high))
     return float(abs(type(ball)(high) + type(ball)(low) - ball))
-
-
-# Vectors recorded from TensorFlow 1.15.5.
-
-RECORDED = (
-    "basic_blog",
-    "basic_blog_multi1",
-    "basic_blog_nontuple",
-    "basic_blog_nontuple_init",
-    "basic_blog_time_major",
-    "basic_rand",
-    "bidir_basic",
-    "dropout_keep1",
-    "grad_basic",
-    "grad_basic_blog",
-    "grad_basic_fb0",
-    "grad_basic_time_major",
-    "grad_multi2",
-    "keras_bidir_lstm_sigmoid",
-    "keras_lstm_sigmoid",
-    "keras_lstm_sigmoid_backwards",
-    "keras_lstm_sigmoid_blog",
-    "keras_lstm_sigmoid_impl2",
-    "keras_lstm_v2",
-    "lstm_fb0",
-    "lstm_plain",
-    "lstm_plain_blog",
-    "multi2_fb_mixed",
-    "multi2_widths",
-    "multi2_widths_time_major",
-)
-
-
-def test_every_recorded_vector_is_used():
-    files = sorted(path.name for path in recorded.FOLDER.iterdir())
-    assert files == [f"{name}__f64.npz" for name in RECORDED]
-
-
-@needs_long_double
-@pytest.mark.parametrize("name", RECORDED)
-def test_recorded_vector_is_within_rounding_of_the_oracle(name):
-    found = recorded.read(name)
-    assert found.version == "1.15.5"
-    assert_within_rounding(found.tensors, dict(oracle_of(found.experiment).tensors()))
-
-
-@needs_long_double
-@pytest.mark.parametrize("name", ["basic_rand", "bidir_basic", "multi2_widths"])
-@pytest.mark.parametrize(
-    "wrong",
-    [{"tf1_gates": "ifjo"}, {"add_forget_bias": False}],
-    ids=["gates-in-canonical-order", "forget-bias-left-out"],
-)
-def test_wrong_reading_of_a_recorded_vector_is_noticed(name, wrong):
-    found = recorded.read(name, **wrong)
-    oracle = dict(oracle_of(found.experiment).tensors())
-    with pytest.raises(Disagreement, match="elements compared are further than 5 spreads"):
-        assert_within_rounding(found.tensors, oracle)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import fixtures.__main__
+from fixtures import recorded
 from fixtures.adapters import RECIPES, adapters
 from fixtures.cases import named_cases
 from fixtures.errors import BadInput
@@ -58,7 +59,7 @@ def test_a_claim_is_checked_on_some_adapter_and_case(name):
 
 def test_every_case_is_looked_at_by_some_claim():
     seen = {case.name for one in ALL.values() for case, _ in claims.cases_of(one)}
-    assert seen == {case.name for case in named_cases()}
+    assert seen == {case.name for case in (*named_cases(), *recorded.cases(recorded.FOLDER)[0])}
 
 
 def test_a_claim_about_some_adapters_says_why():

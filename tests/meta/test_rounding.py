@@ -9,15 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fixtures import reference, rounding
+from fixtures import backward, reference, rounding
 from fixtures.adapters import adapters
 from fixtures.cases import DTYPES, Case, every, named_cases
 from fixtures.compare import Disagreement, assert_same_bits, assert_within_rounding
 from fixtures.evidence.check import Check, Measurement, under_way
+from fixtures.inputs import Upstream
 from fixtures.perlayer import Array, PerLayer, State
 from fixtures.rounding import REPLICAS, Expected, Oracle, Perturbed, expected_from, no_oracle_for
 from fixtures.run import Experiment, Run, experiment_of
-from fixtures.weights import LayerWeights
+from fixtures.weights import Dense, LayerWeights
 
 NAMED = {case.name: case for case in named_cases() if every(case)}
 
@@ -95,9 +96,12 @@ def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size):
 
 
 @each_dtype
-def test_site_of_value_zero_is_perturbed_by_the_smallest_normal_number(dtype):
-    value = np.zeros((1 + REPLICAS, 10_000), rounding.WIDER[dtype])
-    found = Perturbed(dtype, seed=0).product(value) / np.finfo(dtype).tiny
+@pytest.mark.parametrize("times", [0, 1], ids=["of-zero", "of-a-small-number"])
+def test_smallest_normal_number_comes_on_top_of_every_perturbation(dtype, times):
+    """To the unit roundoff of zero, and of the number of which it is the unit roundoff."""
+    wide, tiny = rounding.WIDER[dtype], np.finfo(dtype).tiny
+    value = np.full((1 + REPLICAS, 10_000), times * wide(tiny) / wide(UNIT[dtype]))
+    found = (Perturbed(dtype, seed=0).product(value) - value) / tiny / (times + 1)
     assert 0.999 < found.max() <= 1
 
 
@@ -116,6 +120,13 @@ def test_expected_values_cannot_be_changed():
         expected.value[0, 0, 0] = 0.0
     with pytest.raises(ValueError, match="read-only"):
         expected.spread[0, 0, 0] = 1.0
+
+
+def test_single_element_is_an_array_that_cannot_be_changed_either():
+    one = oracle_of(NAMED["smallest"], "float32").output[0, 0, 0]
+    for array in (one.value, one.spread):
+        assert isinstance(array, np.ndarray)
+        assert not array.flags.writeable
 
 
 def test_every_precision_with_a_wider_one_has_an_oracle():
@@ -137,7 +148,17 @@ def test_precision_without_a_wider_one_has_no_oracle(monkeypatch):
 @each_dtype
 def test_spreads_are_deterministic(dtype):
     experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
-    one, other = (dict(rounding.oracle_of(experiment, 0).tensors()) for _ in range(2))
+    one = dict(rounding.oracle_of(experiment).tensors())
+    other = dict(rounding.oracle_of(experiment, 0).tensors())
+    for name, expected in one.items():
+        assert np.array_equal(expected.value, other[name].value)
+        assert np.array_equal(expected.spread, other[name].spread)
+
+
+@each_dtype
+def test_spreads_of_gradients_are_deterministic(dtype):
+    experiment = experiment_of(NAMED["two-layers"], dtype, 0)
+    one, other = rounding.gradients_of(experiment), rounding.gradients_of(experiment, 0)
     for name, expected in one.items():
         assert np.array_equal(expected.value, other[name].value)
         assert np.array_equal(expected.spread, other[name].spread)
@@ -154,14 +175,30 @@ def test_another_seed_moves_spreads_and_no_value(dtype):
 
 @each_dtype
 def test_first_replica_is_undisturbed(dtype, monkeypatch):
-    """Without noise all 16 are the same computation, and the first is no different with it."""
+    """Without noise all 16 are the same computation, whose spread is the least that there is, and
+    the first is no different with it."""
+    tiny = np.finfo(dtype).tiny
     experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
     noisy = dict(rounding.oracle_of(experiment).tensors())
     monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, size: value + 0 * size)
     for name, exact in rounding.oracle_of(experiment).tensors():
-        assert (exact.spread == 0).all()
-        assert (noisy[name].spread > 0).all()
+        assert (exact.spread == tiny).all()
+        assert (noisy[name].spread > tiny).all()
         assert np.array_equal(noisy[name].value, exact.value)
+
+
+def test_sixteen_computations_run_side_by_side(monkeypatch):
+    """The undisturbed one and fifteen replicas, in every rounding site."""
+    seen = set()
+    perturb = Perturbed._perturb
+
+    def watched(self, value, size):
+        seen.add(len(value))
+        return perturb(self, value, size)
+
+    monkeypatch.setattr(Perturbed, "_perturb", watched)
+    rounding.oracle_of(experiment_of(NAMED["bidirectional-two-layers"], "float32", 0))
+    assert seen == {16}
 
 
 @needs_oracle("float64")
@@ -179,8 +216,47 @@ def test_value_of_the_oracle_is_the_reference_in_long_double():
     )
     oracle = oracle_of(NAMED["bidirectional-two-layers"], "float64")
     assert np.array_equal(oracle.output.value, exact.output)
-    for mine, theirs in ((oracle.h, exact.h), (oracle.c, exact.c), (oracle.c_steps, exact.c_steps)):
-        assert all(np.array_equal(expected.value, theirs[at]) for at, expected in mine.items())
+    for name in ("h", "c", "h_steps", "c_steps"):
+        theirs = getattr(exact, name)
+        for at, expected in getattr(oracle, name).items():
+            assert np.array_equal(expected.value, theirs[at])
+
+
+@needs_oracle("float64")
+@pytest.mark.parametrize("with_lengths", [False, True], ids=["whole-rows", "short-rows"])
+def test_value_of_a_gradient_is_backpropagations_in_long_double(with_lengths):
+    def widen(array: Array) -> Array:
+        return array.astype(np.longdouble)
+
+    experiment = experiment_of(NAMED["two-layers"], "float64", 0)
+    weights, upstream = experiment.weights.map(lambda one: one.map(widen)), experiment.upstream
+    lengths = np.array(experiment.lengths) if with_lengths else None
+    exact = backward.gradients(
+        weights,
+        reference.lstm(
+            weights, widen(experiment.inputs), experiment.initial.map(widen), lengths=lengths
+        ),
+        Upstream(widen(upstream.output), upstream.h.map(widen), upstream.c.map(widen)),
+        lengths=lengths,
+    )
+    expected = rounding.gradients_of(experiment, with_lengths=with_lengths)
+    for name, array in exact.tensors():
+        assert np.array_equal(expected[name].value, array)
+
+
+@each_dtype
+def test_logits_are_the_dense_layer_on_the_oracles_h(dtype):
+    """Its own rounding included: with a kernel of zeros there is no other."""
+    experiment = experiment_of(NAMED["two-widths"], dtype, 0)
+    oracle = rounding.oracle_of(experiment)
+    dense = experiment.dense
+    exact = oracle.h[-1, 0].value @ dense.kernel.astype(rounding.WIDER[dtype]) + dense.bias
+    np.testing.assert_allclose(oracle.logits.value, exact, rtol=0, atol=1e-14)
+    bias_alone = Dense(np.zeros_like(dense.kernel), np.ones_like(dense.bias))
+    logits = rounding.oracle_of(replace(experiment, dense=bias_alone)).logits
+    assert (logits.value == 1).all()
+    assert (logits.spread > 0).all()
+    assert rounding.oracle_of(replace(experiment, dense=None)).logits is None
 
 
 @each_dtype
@@ -317,11 +393,24 @@ def test_states_exchanged_are_caught(dtype):
 
 def test_part_of_a_tensor_keeps_value_and_spread_together():
     output = oracle_of(NAMED["smallest"], "float32").output
-    part = output[:, -1]
+    part = output[:, -1:]
     assert_same_bits(
         {"value": part.value, "spread": part.spread},
-        {"value": output.value[:, -1], "spread": output.spread[:, -1]},
+        {"value": output.value[:, -1:], "spread": output.spread[:, -1:]},
     )
-    beside = rounding.beside(part, Expected(part.value * 2, part.spread * 3, "float32"))
-    assert_same_bits(beside.spread, np.concatenate([part.spread, part.spread * 3], axis=-1))
-    assert_same_bits(beside.value, np.concatenate([part.value, part.value * 2], axis=-1))
+    assert part.dtype == "float32"
+
+
+def test_parts_go_side_by_side_along_the_units():
+    part = oracle_of(NAMED["smallest"], "float32").output
+    both = rounding.beside(part, Expected(part.value * 2, part.spread * 3, "float32"))
+    assert_same_bits(both.spread, np.concatenate([part.spread, part.spread * 3], axis=2))
+    assert_same_bits(both.value, np.concatenate([part.value, part.value * 2], axis=2))
+    assert both.dtype == "float32"
+    assert_same_bits(rounding.beside(part).value, part.value)
+
+
+def test_oracle_and_its_tensors_show_their_shape_and_no_number():
+    oracle = oracle_of(NAMED["smallest"], "float32")
+    assert repr(oracle) == "Oracle(output [2, 3, 5], float32)"
+    assert repr(oracle.output) == "Expected([2, 3, 5], float32)"

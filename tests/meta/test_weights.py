@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
 from dataclasses import fields, replace
 from typing import Any
@@ -19,7 +20,15 @@ from fixtures.inputs import initial_state_of, inputs_of, lengths_of
 from fixtures.perlayer import Array, PerLayer
 from fixtures.run import Experiment, experiment_of
 from fixtures.streams import dyadic, odd_integers
-from fixtures.weights import GATES, LayerWeights, canonical_weights, reorder_gates
+from fixtures.weights import (
+    GATES,
+    Dense,
+    LayerWeights,
+    canonical_weights,
+    dense_weights,
+    one_direction,
+    reorder_gates,
+)
 
 NAMED = {case.name: case for case in named_cases()}
 SMALL = [case for case in NAMED.values() if case.inputs != "mnist"]
@@ -65,6 +74,75 @@ def test_gates_moved_and_moved_back_are_the_same_bits(order):
     assert_same_bits(reorder_gates(reorder_gates(kernel, GATES, order), order, GATES), kernel)
 
 
+def test_gates_by_other_than_four_letters_are_refused():
+    """Not cut short in silence: three letters would make three blocks of four."""
+    with pytest.raises(ValueError, match="zip"):
+        reorder_gates(np.arange(12.0), "ifg", "ifg")
+
+
+ONE = LayerWeights(
+    kernel=np.float32([[1, 2, 3, 4, 5, 6, 7, 8]]),
+    recurrent_kernel=np.float32([[1, 2, 3, 4, 5, 6, 7, 8], [-1, -2, -3, -4, -5, -6, -7, -8]]),
+    bias=np.float32([1, 2, 3, 4, 5, 6, 7, 8]),
+    recurrent_bias=np.float32([10, 20, 30, 40, 50, 60, 70, 80]),
+)
+"""One feature, two units: every gate has two columns."""
+
+
+def test_other_gates_are_the_same_blocks_in_another_order():
+    """g takes the place of i, i that of f, f that of g; o stays."""
+    changed = ONE.with_gates("gifo")
+    assert changed.kernel.tolist() == [[3, 4, 5, 6, 1, 2, 7, 8]]
+    assert changed.recurrent_kernel[0].tolist() == [3, 4, 5, 6, 1, 2, 7, 8]
+    assert changed.bias.tolist() == [3, 4, 5, 6, 1, 2, 7, 8]
+    assert changed.recurrent_bias.tolist() == [30, 40, 50, 60, 10, 20, 70, 80]
+
+
+def test_recurrent_kernel_is_transposed_gate_by_gate():
+    changed = ONE.with_transposed_recurrent_kernel()
+    assert changed.recurrent_kernel.tolist() == [
+        [1, -1, 3, -3, 5, -5, 7, -7],
+        [2, -2, 4, -4, 6, -6, 8, -8],
+    ]
+    assert changed.kernel is ONE.kernel
+    assert changed.bias is ONE.bias
+
+
+def test_biases_exchanged_still_sum_to_the_bias():
+    changed = ONE.with_biases_exchanged()
+    assert_same_bits(changed.recurrent_bias, ONE.input_bias)
+    assert_same_bits(changed.input_bias, ONE.recurrent_bias)
+    assert_same_bits(changed.bias, ONE.bias)
+
+
+def test_change_reaches_every_array_that_there_is():
+    doubled = ONE.map(lambda array: 2 * array)
+    assert dict(doubled.by_name()).keys() == dict(ONE.by_name()).keys()
+    for name, array in ONE.by_name():
+        assert_same_bits(getattr(doubled, name), 2 * array)
+    without = replace(ONE, bias=None, recurrent_bias=None).map(lambda array: 2 * array)
+    assert [name for name, _ in without.by_name()] == ["kernel", "recurrent_kernel"]
+
+
+def test_change_reaches_kernel_and_bias_of_a_dense_layer():
+    changed = Dense(np.float32([[1, 2]]), np.float32([3, 4])).map(lambda array: 2 * array)
+    assert (changed.kernel.tolist(), changed.bias.tolist()) == ([[2, 4]], [6, 8])
+
+
+@pytest.mark.parametrize("direction", [0, 1])
+def test_one_direction_of_a_stack_sees_its_own_rows_alone(direction):
+    """Rows of an upper layer's kernel: first those for the forward outputs, then the backward."""
+    case = NAMED["bidirectional-two-widths"]
+    whole = canonical_weights(case, "float32", 0)
+    one = one_direction(whole, direction)
+    assert (one.layers, one.directions) == (2, 1)
+    assert one[0, 0] is whole[0, direction]
+    forward, backward = np.split(whole[1, direction].kernel, [case.units[0]])
+    assert_same_bits(one[1, 0].kernel, backward if direction else forward)
+    for name in ("recurrent_kernel", "bias", "recurrent_bias"):
+        assert getattr(one[1, 0], name) is getattr(whole[1, direction], name)
+
+
 @with_bias
 def test_tf1_layout_and_back_is_the_same_bits(case):
     for one in layers_of(case):
@@ -107,6 +185,24 @@ def test_biases_lie_on_the_grid_that_conversions_keep(case):
             steps = bias.astype(np.float64) * 2**12
             assert_same_bits(steps, np.rint(steps))
             assert np.abs(bias).max() <= 4
+
+
+def power_next_to_all_of(kernel: Array) -> float:
+    """The power of two of which all are odd multiples of the 2^-24th."""
+    power = 2.0 ** math.ceil(math.log2(np.abs(kernel).max()))
+    assert (kernel.astype(np.float64) / power * 2**24 % 2 == 1).all()
+    return power
+
+
+@by_name
+def test_kernels_lie_within_the_power_of_two_next_to_their_usual_bound(case):
+    """sqrt(3 / (features + units)), times the scale of the case."""
+    for one in layers_of(case):
+        bound = case.scale * math.sqrt(3 / (one.features + one.units))
+        for kernel in (one.kernel, one.recurrent_kernel):
+            assert 0.707 < power_next_to_all_of(kernel) / bound < 1.415
+    kernel = dense_weights(case, 3, "float32", 0).kernel
+    assert 0.707 < power_next_to_all_of(kernel) / math.sqrt(3 / len(kernel)) < 1.415
 
 
 @with_bias
@@ -170,6 +266,13 @@ def test_case_has_not_changed():
     assert (arrays["kernel (0, 0)"][0, :3] * 2**25).tolist() == [12934647, -11022049, -15604931]
     assert (arrays["bias (0, 0)"][:3] * 2**12).tolist() == [3175, -2767, 1937]
     assert (arrays["recurrent_bias (0, 0)"][:3] * 2**12).tolist() == [-490, 142, 146]
+    assert (arrays["recurrent_kernel (0, 0)"][0, :3] * 2**25).tolist() == [
+        -7777455,
+        7186211,
+        -14405485,
+    ]
+    assert (arrays["dense kernel"][0, :3] * 2**24).tolist() == [-11666039, -11761993, 15594011]
+    assert (arrays["dense bias"][:3] * 2**16).tolist() == [35, -3077, -2365]
     assert (arrays["inputs"][0, 0, :3] * 2**23).tolist() == [-8016345, -10549067, -12881777]
     assert (arrays["h (0, 0)"][0, :3] * 2**12).tolist() == [-759, -813, -1681]
     assert (arrays["c (0, 0)"][0, :3] * 2**11).tolist() == [-2095, -815, 1857]
@@ -440,8 +543,20 @@ def test_initial_state_of_one_direction_is_refused_for_two():
 def test_directions_of_different_width_are_refused():
     both = experiment_of(NAMED["bidirectional"], "float32", 0)
     narrow = layers_of(replace(NAMED["bidirectional"], units=(3,)))[1]
-    with pytest.raises(BadInput, match=r"direction 1"):
+    units = both.units[0]
+    expected = (
+        rf"^recurrent_kernel of layer 0, direction 1 is for 3 units; "
+        rf"make it {units}, as in direction 0\.$"
+    )
+    with pytest.raises(BadInput, match=expected):
         Experiment("float32", PerLayer(((both.weights[0, 0], narrow),)), both.inputs)
+
+
+def test_bias_in_one_layer_only_is_refused():
+    nothing = {"bias": lambda _: None, "recurrent_bias": lambda _: None}
+    expected = r"^layer 1, direction 0 is not like the others: give all a bias, or none\.$"
+    with pytest.raises(BadInput, match=expected):
+        replace(GOOD, weights=with_weights(nothing))
 
 
 # The file of images.

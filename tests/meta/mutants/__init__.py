@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 import pytest
 
+CLOSE = (("float32", 3e-6), ("float64", 1e-14))
+"""The relative error by precision that no weight matrix of any layer may have unnoticed."""
+
 FILES = ("torch", "keras3", "keras2", "tf1")
 Patch = Callable[[pytest.MonkeyPatch], None]
 

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
+import sys
+
 from tests.meta.mutants import Catalogue
-
-CATALOGUE = Catalogue("keras2")
-
-
-def _keras2():
-    from fixtures.adapters import adapters
-
-    return adapters()["keras2"].keras()
+from tests.meta.mutants.cell import Fault, Ops, step
+from tests.meta.mutants.keras import Seams, add_common
 
 
-@CATALOGUE.mutant("initial state ignored", "a-given-initial-state-is-used")
-def initial_state_ignored(patch):
-    layer = _keras2().layers.LSTM
-    call = layer.call
-
-    def wrong(self, inputs, mask=None, training=None, initial_state=None):
-        del initial_state
-        return call(self, inputs, mask=mask, training=training)
-
-    patch.setattr(layer, "call", wrong)
-
-
-@CATALOGUE.mutant("bidirectional halves exchanged", "a-bidirectional-layer-is-two-lstms")
-def bidirectional_halves_exchanged(patch):
+def ops() -> Ops:
     import tensorflow as tf
 
-    layer = _keras2().layers.Bidirectional
-    call = layer.call
+    return Ops(
+        matmul=tf.matmul,
+        split=lambda value: tf.split(value, 4, axis=-1),
+        concat=lambda values: tf.concat(values, axis=-1),
+        sigmoid=tf.sigmoid,
+        tanh=tf.tanh,
+        clip=lambda value: tf.clip_by_value(value, 0, 1),
+        cast=tf.cast,
+        transpose=tf.transpose,
+        stop_gradient=tf.stop_gradient,
+    )
 
-    def wrong(self, *args, **kwargs):
-        output, *states = call(self, *args, **kwargs)
-        return [tf.concat(tf.split(output, 2, axis=-1)[::-1], axis=-1), *states]
 
-    patch.setattr(layer, "call", wrong)
+def cell(patch, seams: Seams, fault: Fault) -> None:
+    """Its LSTM goes through a function of its own, and through LSTMCell where it has no bias."""
+    module = sys.modules[seams.layers.LSTM.__module__]
+    healthy = module.standard_lstm
+
+    def wrong(inputs, init_h, init_c, kernel, recurrent_kernel, bias, **options):
+        rnn = module.backend.rnn
+
+        def one_step(x, states):
+            h, c = step(ops(), fault, x, *states, kernel, recurrent_kernel, bias)
+            return h, [h, c]
+
+        with patch.context() as here:
+            here.setattr(module.backend, "rnn", lambda _, *args, **kw: rnn(one_step, *args, **kw))
+            return healthy(inputs, init_h, init_c, kernel, recurrent_kernel, bias, **options)
+
+    def wrong_cell(self, inputs, states, training=None):
+        bias = self.bias if self.use_bias else None
+        h, c = step(ops(), fault, inputs, *states, self.kernel, self.recurrent_kernel, bias)
+        return h, [h, c]
+
+    patch.setattr(module, "standard_lstm", wrong)
+    patch.setattr(seams.layers.LSTMCell, "call", wrong_cell)
+
+
+CATALOGUE = Catalogue("keras2")
+SEAMS = Seams("keras2", ops, cell)
+add_common(CATALOGUE, SEAMS)
+
+
+@CATALOGUE.mutant(
+    "time_major leaves batch in front", "time-major-is-a-transposition", cases=["square"]
+)
+def time_major_ignored_when_batch_is_time(patch):
+    call = SEAMS.layers.LSTM.call
+
+    def wrong(self, x, **kwargs):
+        if self.time_major and x.shape[0] == x.shape[1]:
+            x = SEAMS.array(lambda value: value.swapaxes(0, 1), x)
+        return call(self, x, **kwargs)
+
+    patch.setattr(SEAMS.layers.LSTM, "call", wrong)

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 from tests.meta.mutants import Catalogue
+from tests.meta.mutants.cell import Fault, Ops, step
+from tests.meta.mutants.keras import Seams, add_common
+
+
+def ops() -> Ops:
+    import keras
+
+    return Ops(
+        matmul=keras.ops.matmul,
+        split=lambda value: keras.ops.split(value, 4, axis=-1),
+        concat=lambda values: keras.ops.concatenate(values, axis=-1),
+        sigmoid=keras.ops.sigmoid,
+        tanh=keras.ops.tanh,
+        clip=lambda value: keras.ops.clip(value, 0, 1),
+        cast=lambda value, dtype: keras.ops.cast(value, keras.backend.standardize_dtype(dtype)),
+        transpose=keras.ops.transpose,
+        stop_gradient=keras.ops.stop_gradient,
+    )
+
+
+def cell(patch, seams: Seams, fault: Fault) -> None:
+    """LSTMCell.call, which every LSTM of Keras 3 goes through on a CPU."""
+
+    def wrong(self, inputs, states, training=False):
+        bias = self.bias if self.use_bias else None
+        h, c = step(ops(), fault, inputs, *states, self.kernel, self.recurrent_kernel, bias)
+        return h, [h, c]
+
+    patch.setattr(seams.layers.LSTMCell, "call", wrong)
+
 
 CATALOGUE = Catalogue("keras3")
-
-
-@CATALOGUE.mutant("candidate and output gate exchanged", "keras-gates-are-i-f-c-o")
-def candidate_and_output_gate_exchanged(patch):
-    import keras
-
-    fused = keras.layers.LSTMCell._compute_carry_and_output_fused
-
-    def wrong(self, z, c_tm1):
-        i, f, c, o = z
-        return fused(self, (i, f, o, c), c_tm1)
-
-    patch.setattr(keras.layers.LSTMCell, "_compute_carry_and_output_fused", wrong)
-
-
-@CATALOGUE.mutant("states exchanged", "keras-returns-output-h-c")
-def states_exchanged(patch):
-    import keras
-
-    call = keras.layers.LSTM.call
-
-    def wrong(self, *args, **kwargs):
-        output, h, c = call(self, *args, **kwargs)
-        return output, c, h
-
-    patch.setattr(keras.layers.LSTM, "call", wrong)
-
-
-@CATALOGUE.mutant("backward half not reversed back", "backward-half-ends-at-step-zero")
-def backward_half_not_reversed_back(patch):
-    import keras
-
-    call = keras.layers.Bidirectional.call
-
-    def wrong(self, *args, **kwargs):
-        output, *states = call(self, *args, **kwargs)
-        units = output.shape[-1] // 2
-        backward = keras.ops.flip(output[..., units:], axis=1)
-        return (keras.ops.concatenate([output[..., :units], backward], axis=-1), *states)
-
-    patch.setattr(keras.layers.Bidirectional, "call", wrong)
+SEAMS = Seams("keras3", ops, cell)
+add_common(CATALOGUE, SEAMS)

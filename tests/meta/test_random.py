@@ -1,0 +1,351 @@
+"""Random cases: what is drawn, what is found with them, and what is said about it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fixtures import rounding
+from fixtures.adapters import Adapter
+from fixtures.adapters.numpy import Numpy
+from fixtures.cases import Case
+from fixtures.evidence.claims import all_claims
+from fixtures.evidence.known import KnownFailure
+from fixtures.fuzzing import INSTALL, PARTS, SHORT, Profile, draw
+from fixtures.run import Experiment, Run
+from fixtures.scheduling import case_in
+from fixtures.trials import Alarm, Inquiry, snippet, trials
+from tests.meta.conftest import ROOT, Project
+
+pytest.importorskip("hypothesis", reason=INSTALL)
+
+CLAIMS = """
+from fixtures.cases import every, named, some
+from fixtures.compare import assert_same_bits, assert_structure, assert_within_rounding
+from fixtures.evidence.claims import claim
+
+
+@claim(kind="exact", statement="It holds.", formula="f", cases=some(every, "smallest"))
+def test_it_holds(run):
+    assert_same_bits(run.h[-1, 0], run.h[-1, 0])
+
+
+@claim(kind="rounding", statement="It is so.", formula="f", cases=some(every, "smallest"))
+def test_it_is_rounded(run, oracle):
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(kind="rounding", statement="It is named.", formula="f", cases=named("smallest"))
+def test_it_is_about_one_case(run, oracle, case):
+    assert case.name == "smallest"
+    assert_within_rounding(run.output, oracle.output)
+"""
+OFF = """
+from dataclasses import replace
+from fixtures.adapters.numpy import Numpy
+
+right = Numpy._run
+
+
+def off(self, experiment, lengths):
+    weights = experiment.weights.map(lambda one: replace(one, kernel=one.kernel * (1 + 3e-6)))
+    weights = weights.map(lambda one: one.map(lambda array: array.astype(experiment.dtype)))
+    run = right(self, replace(experiment, weights=weights), lengths)
+    return replace(run, weights=experiment.weights)
+
+
+Numpy._run = off
+"""
+
+
+@functools.cache
+def drawn(count: int = 400) -> tuple[Case, ...]:
+    """As many cases as a long profile would draw."""
+    found: list[Case] = []
+    inquiry = Inquiry((), (), 0, 1)
+    inquiry.put = found.append  # type: ignore[method-assign]
+    draw(inquiry, Profile(cases=count, one_in=1), 0)
+    return tuple(found)
+
+
+def inquiry(
+    *names: str, known: tuple[KnownFailure, ...] = (), seed: int = 0, one_in: int = 1
+) -> Inquiry:
+    return Inquiry(names or ("numpy",), known, seed, one_in)
+
+
+def found_by(profile: Profile, asked: Callable[[], Inquiry] = inquiry) -> Alarm:
+    """The first alarm of the parts of a profile."""
+    for part in range(PARTS):
+        try:
+            draw(asked(), profile, part)
+        except Alarm as alarm:
+            return alarm
+    raise AssertionError("nothing was found")
+
+
+@pytest.mark.parametrize(
+    ("what", "values"),
+    [
+        ("layers", {1, 2, 3, 4}),
+        ("directions", {1, 2}),
+        ("bias", {"random", "zero", "none"}),
+        ("initial", {"given", "default"}),
+        ("dtypes", {("float32",), ("float64",)}),
+        ("scale", {2.0**power for power in range(-7, 3)}),
+        ("inputs", {"random"}),
+    ],
+)
+def test_every_kind_of_case_is_drawn(what, values):
+    assert {getattr(case, what) for case in drawn()} == values
+
+
+@pytest.mark.parametrize(
+    ("size", "largest"), [("batch", 40), ("features", 40), ("time", 200), ("widest", 40)]
+)
+def test_sizes_go_from_one_to_the_largest(size, largest):
+    sizes = [max(case.units) if size == "widest" else getattr(case, size) for case in drawn()]
+    assert min(sizes) == 1
+    assert max(sizes) <= largest
+    assert sum(one > 0.75 * largest for one in sizes) > 0.01 * len(sizes)
+
+
+def test_half_of_the_stacks_have_one_width_and_the_others_no_two_alike():
+    stacks = [case for case in drawn() if case.layers > 1]
+    one_width = [case for case in stacks if case.one_width]
+    assert 0.3 < len(one_width) / len(stacks) < 0.7
+    assert all(len(set(case.units)) == case.layers for case in stacks if not case.one_width)
+
+
+def test_one_step_alone_and_long_sequences_are_drawn_often():
+    times = [case.time for case in drawn()]
+    assert times.count(1) > 0.1 * len(times)
+    assert sum(time > 12 for time in times) > 0.1 * len(times)
+
+
+def test_no_case_is_drawn_whose_oracle_would_take_long():
+    from fixtures.random_cases import BUDGET
+
+    for case in drawn():
+        below = (case.features, *(case.directions * units for units in case.units))
+        per_step = sum(
+            4 * case.directions * units * (under + units)
+            for under, units in zip(below, case.units, strict=False)
+        )
+        assert case.batch * case.time * per_step <= BUDGET
+
+
+def test_a_seed_draws_the_same_cases_again_and_another_seed_others():
+    def names(seed: int, part: int) -> list[str]:
+        found: list[Case] = []
+        asked = inquiry(seed=seed)
+        asked.put = found.append  # type: ignore[method-assign]
+        draw(asked, SHORT, part)
+        return [repr(case) for case in found]
+
+    assert names(0, 0) == names(0, 0)
+    assert names(0, 0) != names(7, 0)
+    assert names(0, 0) != names(0, 1)
+
+
+def test_the_snippet_of_a_case_is_the_case():
+    for case in drawn():
+        assert eval(snippet(case), {"Case": Case}) == case  # noqa: S307
+    assert "directions" not in snippet(Case(name="n", about="a", batch=1, time=1, features=1,
+                                            units=(1,)))  # fmt: skip
+
+
+def exchanged(experiment: Experiment) -> Experiment:
+    return replace(experiment, weights=experiment.weights.map(lambda one: one.with_gates("igfo")))
+
+
+def slightly_off(experiment: Experiment) -> Experiment:
+    """One kernel is off by a relative 3e-6."""
+    dtype = experiment.inputs.dtype.type
+    weights = experiment.weights.map(
+        lambda one: replace(one, recurrent_kernel=one.recurrent_kernel * dtype(1 + 3e-6))
+    )
+    return replace(experiment, weights=weights)
+
+
+@pytest.mark.parametrize("fault", [exchanged, slightly_off])
+def test_the_short_profile_finds_a_fault_and_its_smallest_case(fault, monkeypatch):
+    right = Numpy.run
+
+    def wrong(self: Adapter, experiment: Experiment) -> Run:
+        return replace(right(self, fault(experiment)), weights=experiment.weights)
+
+    monkeypatch.setattr(Numpy, "run", wrong)
+    case = found_by(SHORT).trial.case
+    assert (case.layers, case.directions, case.features, case.batch) == (1, 1, 1, 1)
+    assert max(case.units) <= 3
+    assert case.time <= 3
+
+
+def test_a_fault_at_one_size_only_is_shrunk_to_it(monkeypatch):
+    right = Numpy.run
+
+    def wrong(self: Adapter, experiment: Experiment) -> Run:
+        return right(self, exchanged(experiment) if experiment.batch > 4 else experiment)
+
+    monkeypatch.setattr(Numpy, "run", wrong)
+    assert found_by(Profile(cases=50, one_in=1)).trial.case.batch == 5
+
+
+def test_an_adapter_that_raises_is_reported_with_the_claim_and_the_case(monkeypatch):
+    def broken(*_: object) -> Run:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Numpy, "run", broken)
+    report = str(found_by(SHORT))
+    assert re.search(r"^claim \S+ \((exact|rounding)\) does not hold$", report, re.MULTILINE)
+    assert "raised     MemoryError: no room" in report
+    assert "repeat(" in report
+
+
+def test_a_fault_that_comes_and_goes_is_reported_all_the_same(monkeypatch):
+    right, calls = Numpy.run, iter(range(10**6))
+
+    def sometimes(self: Adapter, experiment: Experiment) -> Run:
+        return right(self, exchanged(experiment) if next(calls) == 3 else experiment)
+
+    monkeypatch.setattr(Numpy, "run", sometimes)
+    assert "did not fail again when the same case was tried again" in str(found_by(SHORT))
+
+
+def test_a_check_without_an_informative_element_is_counted_and_neither_passes_nor_fails(
+    monkeypatch,
+):
+    monkeypatch.setattr(rounding, "INFORMATIVE", dict.fromkeys(rounding.INFORMATIVE, 0.0))
+    asked = inquiry()
+    draw(asked, SHORT, 0)
+    tally = asked.tallies["numpy"]
+    assert tally.nothing == tally.rounding > 0
+    assert tally.worst == tally.informative == tally.whole == tally.alarms == 0
+
+
+def test_claims_that_share_the_run_are_put_to_every_case_and_the_others_in_turn():
+    def checks(one_in: int) -> tuple[int, int]:
+        asked = inquiry(one_in=one_in)
+        draw(asked, Profile(cases=40, one_in=one_in), 0)
+        tally = asked.tallies["numpy"]
+        return tally.cases, tally.exact + tally.rounding
+
+    (cases, every), (same_cases, some) = checks(1), checks(8)
+    assert cases == same_cases == 40
+    assert 2 * cases <= some < 0.8 * every
+
+
+def test_a_known_failure_is_left_out_and_counted():
+    entry = {"adapter": "numpy", "versions": "numpy", "reason": "r", "link": "l"}
+    claim = "every-value-is-the-oracles"
+    everywhere = KnownFailure(claim=claim, **entry)
+    elsewhere = KnownFailure(claim="weights-read-back-are-those-loaded", case="smallest", **entry)
+    asked = inquiry(known=(everywhere, elsewhere))
+    draw(asked, SHORT, 0)
+    tally = asked.tallies["numpy"]
+    assert tally.known == tally.cases == SHORT.cases
+
+
+def test_claims_about_recorded_vectors_are_put_to_no_random_case():
+    asked = {one.id for case in drawn(30) for one, _ in trials(case, ("numpy",), 0)}
+    assert asked
+    assert {all_claims()[claim].of for claim in asked} == {"named"}
+    assert {all_claims()[claim].kind for claim in asked} == {"exact", "rounding"}
+
+
+def test_workers_share_the_parts():
+    nodeids = [f"tests/test_random.py::test_claims_hold[{part}]" for part in range(PARTS)]
+    assert len(set(map(case_in, nodeids))) == PARTS
+
+
+# As pytest runs them.
+
+
+@pytest.fixture
+def fuzzed(project: Project) -> Project:
+    """A project with two claims about any case, and the tests of random ones."""
+    project.write("tests/test_small.py", CLAIMS)
+    shutil.copy(ROOT / "tests" / "test_random.py", project.path / "tests")
+    return project
+
+
+def total(project: Project) -> dict:
+    return json.loads((project.path / "run.json").read_text())["random"]
+
+
+def test_every_run_draws_a_few_and_says_what_they_came_to(fuzzed: Project):
+    result = fuzzed.pytest("--record=run.json")
+    assert result.returncode == 0, result.stdout
+    found = total(fuzzed)
+    assert found["drawn"] == PARTS * SHORT.cases
+    numpy = found["adapters"]["numpy"]
+    assert numpy["cases"] == numpy["exact"] == numpy["rounding"] == found["drawn"]
+    assert 0 < numpy["worst"] < 5
+    assert f"random cases: {found['drawn']} drawn" in result.stdout
+    assert re.search(r"^  numpy +12 +12 +12 +\d\.\d\d +\d\.\d\d +100.0% +100.0% ", result.stdout,
+                     re.MULTILINE)  # fmt: skip
+
+
+def test_workers_find_the_same(fuzzed: Project):
+    fuzzed.pytest("--record=run.json")
+    alone = total(fuzzed)
+    fuzzed.pytest("--record=run.json", "-n", "2")
+    assert total(fuzzed) == alone
+
+
+def test_a_selection_without_random_cases_says_nothing_of_them(fuzzed: Project):
+    assert "random cases" not in fuzzed.pytest("-k", "smallest").stdout
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_fuzzing_draws_until_the_time_is_up(fuzzed: Project, workers):
+    result = fuzzed.pytest("--fuzz", "0.1", "tests/test_random.py", *workers)
+    assert result.returncode == 0, result.stdout
+    assert int(re.search(r"random cases: (\d+) drawn", result.stdout).group(1)) > 12
+    seconds = float(re.search(r"4 passed in ([\d.]+)s", result.stdout).group(1))
+    assert 6 < seconds < 60
+
+
+@pytest.mark.parametrize("minutes", ["x", "0", "-1", "inf", "nan"])
+def test_a_bad_time_is_refused(project: Project, minutes):
+    result = project.pytest(f"--fuzz={minutes}")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"--fuzz: '{minutes}' is not a number of minutes; give one." in result.stderr
+
+
+def test_without_hypothesis_random_cases_are_skipped_and_the_rest_runs(fuzzed: Project):
+    fuzzed.write("hide.py", "import sys\n\nsys.modules['hypothesis'] = None\n")
+    result = fuzzed.pytest(
+        "-p", "hide", "-p", "no:hypothesispytest", "-rs", "--record=run.json", PYTHONPATH="."
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(rf"SKIPPED \[{PARTS}\] .*: {INSTALL}", result.stdout)
+    assert f"random cases: none drawn: {INSTALL}" in result.stdout
+    assert f"6 passed, {PARTS} skipped" in result.stdout
+    assert total(fuzzed)["left_out"] == INSTALL
+
+
+def test_a_failure_is_a_bug_report_that_repeats_itself(fuzzed: Project):
+    fuzzed.write("off.py", OFF)
+    result = fuzzed.pytest("-p", "off", "tests/test_random.py", PYTHONPATH=".")
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    report = result.stdout
+    assert "claim it-is-rounded (rounding) does not hold" in report
+    assert "  statement  It is so." in report
+    assert re.search(r"^  worst +at \[0, .*\]: .* spreads", report, re.MULTILINE)
+    assert "Traceback" not in report
+    assert report.count("does not hold") - report.count("Failed: claim") == PARTS
+    code = re.search(r"^from fixtures.cases.*?^repeat\(.*?$", report, re.DOTALL | re.MULTILINE)
+    assert len(code.group().splitlines()) < 20
+    again = fuzzed.python("-c", f"import off\n{code.group()}")
+    worst = re.search(r"^  worst .*$", report, re.MULTILINE).group()
+    assert worst in again.stderr
+    healthy = fuzzed.python("-c", code.group())
+    assert (healthy.returncode, healthy.stderr) == (0, "")

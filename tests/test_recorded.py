@@ -1,0 +1,100 @@
+"""What TensorFlow 1.15.5 computed, and whether today's frameworks still do.
+
+The recording and today's run are judged by the oracle, each by itself: comparing one with the other
+would add up two roundings. In float32 the recording is judged by the exact weights, today's run by
+those it was given: the forget bias added to the bias, which float32 may not hold to the last bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fixtures.compare import assert_each_within_rounding
+from fixtures.evidence.claims import claim
+from fixtures.recorded import read
+from fixtures.rounding import gradients_of, oracle_of
+
+RECORDING = "TensorFlow 1.15.5"
+
+
+def recording(case, dtype, of_today, work_out):
+    """The recorded file, and what the oracle says about its exact weights: what it says about
+    today's, unless these had to be rounded."""
+    found = read(case.path(dtype))
+    return found, of_today if found.exact else work_out(found)
+
+
+@claim(
+    kind="rounding",
+    statement="Output and final states are still what TensorFlow 1.15.5 computed.",
+    formula="TensorFlow 1.15.5 == oracle; today == oracle",
+    cases=lambda case: not case.short_rows,
+    of="recorded",
+)
+def test_recorded_values_are_still_computed(run, oracle, case, check, lab):
+    today = dict(oracle.tensors())
+    found, exact = recording(
+        case,
+        check.dtype,
+        today,
+        lambda file: dict(oracle_of(file.experiment, lab.seed, weights=file.weights).tensors()),
+    )
+    assert_each_within_rounding(
+        {RECORDING: (found.tensors, exact), "today": (dict(run.tensors()), today)}
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Where rows end early, final states and outputs up to a row's end are still what "
+    "TensorFlow 1.15.5 computed with sequence_length.",
+    formula="TensorFlow 1.15.5 == oracle; today == oracle, where t < lengths",
+    cases=lambda case: case.short_rows,
+    recipe="lengths",
+    of="recorded",
+)
+def test_recorded_short_rows_are_still_computed(
+    recipe, oracle_of_short_rows, experiment, case, check, lab
+):
+    found, exact = recording(
+        case,
+        check.dtype,
+        dict(oracle_of_short_rows.tensors()),
+        lambda file: dict(oracle_of(file.experiment, lab.seed, True, file.weights).tensors()),
+    )
+    inside = np.arange(experiment.time) < np.array(experiment.lengths)[:, None]
+
+    def up_to_the_end(tensors):
+        return {
+            name: one[inside] if name == "output" else one
+            for name, one in tensors
+            if name != "output" or inside.any()
+        }
+
+    today = up_to_the_end(recipe("lengths").tensors())
+    assert_each_within_rounding(
+        {
+            RECORDING: (up_to_the_end(found.tensors.items()), up_to_the_end(exact.items())),
+            "today": (today, up_to_the_end(oracle_of_short_rows.tensors())),
+        }
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Gradients are still what TensorFlow 1.15.5 computed.",
+    formula="TensorFlow 1.15.5 == oracle; today == oracle",
+    cases=lambda case: case.gradients and not case.short_rows,
+    recipe="gradients",
+    of="recorded",
+)
+def test_recorded_gradients_are_still_computed(gradients, oracle_gradients, case, check, lab):
+    found, exact = recording(
+        case,
+        check.dtype,
+        oracle_gradients,
+        lambda file: gradients_of(file.experiment, lab.seed, weights=file.weights),
+    )
+    assert_each_within_rounding(
+        {RECORDING: (found.gradients, exact), "today": (gradients, oracle_gradients)}
+    )
