@@ -96,6 +96,26 @@ def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size):
 
 
 @each_dtype
+def test_activations_are_perturbed_further_where_gradients_are_asked_for(dtype, monkeypatch):
+    """By 4 to 3: see ACTIVATION."""
+    given = []
+    made = Perturbed.__init__
+
+    def watched(self, dtype, seed, activation=rounding.ACTIVATION):
+        given.append(activation)
+        made(self, dtype, seed, activation)
+
+    monkeypatch.setattr(Perturbed, "__init__", watched)
+    experiment = experiment_of(NAMED["smallest"], dtype, 0)
+    rounding.oracle_of(experiment)
+    rounding.gradients_of(experiment)
+    assert given == [3, 4]
+    value = np.full((1 + REPLICAS, 10_000), 3, rounding.WIDER[dtype])
+    found = Perturbed(dtype, 0, activation=4).activation(value) - 3
+    assert 11.98 < found.max() / UNIT[dtype] < 12.01
+
+
+@each_dtype
 @pytest.mark.parametrize("times", [0, 1], ids=["of-zero", "of-a-small-number"])
 def test_smallest_normal_number_comes_on_top_of_every_perturbation(dtype, times):
     """To the unit roundoff of zero, and of the number of which it is the unit roundoff."""
