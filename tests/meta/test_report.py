@@ -1,0 +1,413 @@
+"""The report: one page, in a real browser, made of strings that come from anywhere."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import fixtures.__main__
+from fixtures.evidence import report
+from fixtures.evidence.claims import all_claims
+from fixtures.evidence.diff import diff
+from fixtures.evidence.stored import read
+from tests.meta.records import FAILED, LEFT_OUT, MOVED, a_check, a_record, measured
+
+NASTY = "</script><script>window.told = 1</script><img src=x onerror='told = 1'>\"' {{ 7 * 7 }}"
+LONG = "x" * 400
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The page of a record, or of a record and the one after it, and where it lies."""
+
+    def page(*records):
+        paths = []
+        for place, record in enumerate(records):
+            paths.append(tmp_path / f"{place}.json")
+            paths[-1].write_text(json.dumps(record))
+        output = tmp_path / "report.html"
+        assert fixtures.__main__.main(["report", *map(str, paths), "-o", str(output)]) == 0
+        return output
+
+    return page
+
+
+def real_claims(**changed):
+    """A check of every claim there is, on two adapters, some of which do not hold."""
+    adapters = {
+        name: {"versions": {name: "1.0"}, "cannot_run": None, "facts": {}, "surface": {}}
+        for name in ("torch", "numpy")
+    }
+    checks = [
+        a_check(
+            one.id, name, nodeid=f"tests/{one.path.name}::{one.test}[{name}-smallest-float32]",
+            line=n, family=one.family, kind=one.kind, claim_hash=one.source_hash,
+            measurement=measured(kind=one.kind),
+        )
+        for n, one in enumerate(all_claims().values())
+        for name in adapters
+    ]  # fmt: skip
+    checks[0] |= FAILED | {"reason": f"claim does not hold\n  tensor  h {LONG}"}
+    checks[3] |= LEFT_OUT
+    return a_record(*checks, adapters=adapters, **changed)
+
+
+def moved(record):
+    new = copy.deepcopy(record)
+    for check in new["checks"]:
+        if check["adapter"] == "torch" and check["outcome"] == "proven":
+            check |= MOVED | {"measurement": MOVED["measurement"] | {"kind": check["kind"]}}
+    new["checks"][10] |= FAILED
+    return new
+
+
+class Elements(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
+    text = page(real_claims()).read_text()
+    ids = {attributes.get("id") for _, attributes in Elements(text).found}
+    assert ids >= {f"claim-{name}" for name in all_claims()}
+    assert "output[:, -1] == h[-1]" in text
+    assert "def test_output_last_step_is_h(run):" in text
+    assert "class Torch(Adapter):" in text
+    assert "The output&#39;s last step is the final hidden state" in text
+
+
+def test_the_same_record_makes_the_same_page(page):
+    assert page(real_claims()).read_bytes() == page(real_claims()).read_bytes()
+
+
+def test_a_test_that_has_changed_since_is_named(page):
+    assert "The test has changed since" not in page(real_claims()).read_text()
+    assert "The test has changed since" in page(
+        a_record(a_check("output-last-step-is-h", claim_hash="another"))
+    ).read_text()  # fmt: skip
+
+
+def test_a_part_of_a_run_is_called_a_part(page):
+    assert "is incomplete" in page(a_record(complete=False, selected=9)).read_text()
+
+
+def test_what_cannot_run_says_why(page):
+    record = a_record()
+    record["adapters"]["torch"] = {
+        "versions": {}, "cannot_run": "torch is not installed", "facts": {}, "surface": {},
+    }  # fmt: skip
+    assert "torch is not installed" in page(record).read_text()
+
+
+def test_pairs_that_are_bitwise_equal_are_counted(tmp_path):
+    record = a_record(
+        a_check(report.EVERY, "numpy"),
+        a_check(report.EVERY, "torch"),
+        a_check(report.EVERY, "torch", case="one-unit"),
+        a_check(report.EVERY, "numpy", case="one-unit", measurement=measured(output="other")),
+    )
+    record["adapters"]["torch"] = record["adapters"]["numpy"]
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(record))
+    assert report._bitwise(read(path)) == [[(2, 2), (1, 2)], [(1, 2), (2, 2)]]
+
+
+def nasty(value, keep=("schema", "kind", "outcome", "started")):
+    """The same record with markup in every string that may be any, names of tables too."""
+    if isinstance(value, dict):
+        return {
+            name: one if name in keep else nasty(one)
+            for name, one in value.items()
+        }  # fmt: skip
+    if isinstance(value, list):
+        return [nasty(one) for one in value]
+    return f"{value}{NASTY}" if isinstance(value, str) else value
+
+
+def nasty_record():
+    record = nasty(a_record(a_check(), a_check("it-fails", **FAILED), a_check("it", **LEFT_OUT)))
+    adapter = record["adapters"].pop("numpy")
+    record["adapters"][f"numpy{NASTY}"] = adapter
+    adapter["surface"][NASTY] = adapter["facts"][NASTY] = adapter["versions"][NASTY] = NASTY
+    record["environment"][NASTY] = NASTY
+    record["warnings"][NASTY] = 3
+    record["cases"][f"smallest{NASTY}"] = record["cases"].pop("smallest")
+    record["outputs"] = None
+    return record
+
+
+@pytest.mark.parametrize("upgrade", [False, True], ids=["run", "verdict"])
+def test_a_records_strings_are_text(page, upgrade):
+    record = nasty_record()
+    new = copy.deepcopy(record)
+    new["checks"][0] |= FAILED | {"reason": NASTY}
+    text = page(record, new).read_text() if upgrade else page(record).read_text()
+    tags = [tag for tag, _ in Elements(text).found]
+    assert tags.count("script") == 1
+    assert "img" not in tags
+    assert not [a for _, attributes in Elements(text).found for a in attributes if a[:2] == "on"]
+    assert "{{ 7 * 7 }}" in text
+
+
+def test_a_hundred_thousand_checks_make_a_page(page):
+    checks = [
+        a_check(f"claim-{n % 100}", case=f"case-{n}", measurement=measured(output=str(n)))
+        for n in range(100_000)
+    ]
+    path = page(a_record(*checks))
+    assert path.stat().st_size < 1_000_000
+    assert "100 claims on 1 adapters: 100000 checks proven" in path.read_text()
+
+
+@pytest.mark.parametrize("place", ["record", "folder"])
+def test_what_cannot_be_used_leaves_the_old_page_alone(page, tmp_path, capsys, place):
+    old = page(a_record())
+    before = old.read_bytes()
+    path = tmp_path / "0.json"
+    if place == "record":
+        path.write_text(path.read_text()[:-40])
+        arguments = [str(path), "-o", str(old)]
+    else:
+        arguments = [str(path), "-o", str(tmp_path)]
+    assert fixtures.__main__.main(["report", *arguments]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert old.read_bytes() == before
+
+
+@pytest.mark.parametrize("library", ["matplotlib", "jinja2"])
+def test_what_only_reports_need_is_named(page, tmp_path, capsys, monkeypatch, library):
+    page(a_record())
+    monkeypatch.setitem(__import__("sys").modules, library, None)
+    assert fixtures.__main__.main(["report", str(tmp_path / "0.json"), "-o", "x.html"]) == 2
+    assert f"python -m pip install {library}" in capsys.readouterr().err
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's: apt-get install chromium chromium-driver."""
+    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+    del selenium
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        pytest.skip("there is no browser: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    for argument in (
+        "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
+        "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
+    ):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
+    yield driver
+    driver.quit()
+
+
+def open_page(chromium, path: Path, width: int = 1400, fragment: str = "", dark: bool = False):
+    chromium.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    for log in ("browser", "performance"):
+        chromium.get_log(log)
+    chromium.get("about:blank")
+    chromium.get(path.as_uri() + fragment)
+
+
+@pytest.fixture
+def both(page, tmp_path):
+    """The page of a run and that of a verdict."""
+    run = page(real_claims()).rename(tmp_path / "run.html")
+    verdict = page(real_claims(), moved(real_claims())).rename(tmp_path / "verdict.html")
+    return {"run": run, "verdict": verdict}
+
+
+@pytest.mark.parametrize("which", ["run", "verdict"])
+def test_it_opens_without_an_error_and_asks_for_nothing(chromium, both, which):
+    open_page(chromium, both[which])
+    assert chromium.get_log("browser") == []
+    asked = [
+        message["params"]["request"]["url"]
+        for entry in chromium.get_log("performance")
+        if (message := json.loads(entry["message"])["message"])["method"]
+        == "Network.requestWillBeSent"
+    ]
+    assert set(asked) <= {both[which].as_uri(), "about:blank", "data:,"}
+    assert both[which].as_uri() in asked
+
+
+OVERFLOWING = """
+const wide = [];
+for (const one of document.querySelectorAll("body *")) {
+  const box = one.getBoundingClientRect();
+  const scrolls = one.closest("pre:not(.message)");
+  const away = one.closest(".skip, thead");
+  if (box.width && !scrolls && !away && !one.closest("svg") &&
+      (box.right > innerWidth + 1 || box.left < -1)) wide.push(one.outerHTML.slice(0, 200));
+  if (one.matches("td, th, p, li, figcaption, summary, a, label") && !scrolls && !away &&
+      one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline")
+    wide.push("inside: " + one.outerHTML.slice(0, 200));
+}
+return [document.documentElement.scrollWidth - innerWidth, wide];
+"""
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("which", ["run", "verdict"])
+def test_no_text_overflows(chromium, both, which, width):
+    open_page(chromium, both[which], width)
+    chromium.execute_script(
+        "for (const one of document.querySelectorAll('details')) one.open = true"
+    )
+    too_wide, elements = chromium.execute_script(OVERFLOWING)
+    assert elements == []
+    assert too_wide <= 0
+
+
+def shown(chromium, selector="article[data-claim]"):
+    return chromium.execute_script(
+        "return [...document.querySelectorAll(arguments[0])]"
+        ".filter((one) => one.checkVisibility()).map((one) => one.dataset.claim)",
+        selector,
+    )
+
+
+def fill(chromium, name, value):
+    chromium.execute_script(
+        "const one = document.querySelector('form').elements[arguments[0]];"
+        "one.value = arguments[1]; one.dispatchEvent(new Event('input', {bubbles: true}))",
+        name,
+        value,
+    )
+
+
+def test_filters_leave_what_was_asked_for(chromium, both):
+    open_page(chromium, both["run"])
+    claims = all_claims()
+    assert shown(chromium) == list(claims)
+    fill(chromium, "family", "layers")
+    wanted = [name for name, one in claims.items() if one.family == "layers"]
+    assert shown(chromium) == shown(chromium, "tr[data-claim]") == wanted
+    said = chromium.execute_script("return document.querySelector('output').textContent")
+    assert said == f"{len(wanted)} of {len(claims)} claims shown"
+    fill(chromium, "family", "")
+    fill(chromium, "outcome", "failed")
+    assert shown(chromium) == [next(iter(claims))]
+    fill(chromium, "outcome", "")
+    fill(chromium, "text", "Last-Step")
+    assert "output-last-step-is-h" in shown(chromium)
+    assert "mnist-logits-are-the-oracles" not in shown(chromium)
+    chromium.execute_script("document.querySelector('form button[type=reset]').click()")
+    assert chromium.execute_async_script("setTimeout(arguments[0], 20)") is None
+    assert shown(chromium) == list(claims)
+
+
+def test_an_adapter_that_is_not_asked_for_is_not_shown(chromium, both):
+    open_page(chromium, both["run"])
+    chromium.execute_script("document.querySelector('[name=adapter][value=torch]').click()")
+    left = chromium.execute_script(
+        "return [...new Set([...document.querySelectorAll('[data-adapter]')]"
+        ".filter((one) => one.checkVisibility()).map((one) => one.dataset.adapter))]"
+    )
+    assert left == ["numpy"]
+    fill(chromium, "outcome", "failed")
+    assert shown(chromium) == []
+
+
+def test_a_verdict_is_filtered_by_change(chromium, both):
+    open_page(chromium, both["verdict"])
+    fill(chromium, "outcome", "newly failing")
+    assert shown(chromium) == [list(all_claims())[5]]
+
+
+def test_a_link_to_a_claim_shows_it_whatever_is_filtered(chromium, both):
+    name = "torch-h-n-goes-by-layer-then-direction"
+    in_sight = (
+        "const box = document.getElementById(arguments[0]).getBoundingClientRect();"
+        "return box.height > 0 && box.top > -1 && box.top < innerHeight"
+    )
+    open_page(chromium, both["run"], fragment=f"#claim-{name}")
+    assert chromium.execute_script(in_sight, f"claim-{name}")
+    fill(chromium, "family", "layers")
+    assert not chromium.execute_script(in_sight, f"claim-{name}")
+    chromium.execute_script("location.hash = ''; location.hash = arguments[0]", f"claim-{name}")
+    assert chromium.execute_async_script("setTimeout(arguments[0], 50)") is None
+    assert chromium.execute_script(in_sight, f"claim-{name}")
+
+
+def test_a_records_strings_run_nothing(chromium, page):
+    open_page(chromium, page(nasty_record()))
+    assert chromium.execute_script("return window.told === undefined")
+    assert chromium.get_log("browser") == []
+
+
+CONTRAST = """
+function light(colour) {
+  const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((one) => {
+    const c = one / 255;
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+const found = [];
+const said = "p, td, th, a, caption, legend, label, summary, h1, h2";
+for (const one of document.querySelectorAll(said)) {
+  if (!one.checkVisibility()) continue;
+  let paper = one;
+  while (paper && getComputedStyle(paper).backgroundColor === "rgba(0, 0, 0, 0)")
+    paper = paper.parentElement;
+  const [a, b] = [light(getComputedStyle(one).color),
+                  light(getComputedStyle(paper || document.body).backgroundColor)];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < 4.5) found.push([ratio, one.outerHTML.slice(0, 120)]);
+}
+return found;
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("which", ["run", "verdict"])
+def test_text_stands_out_from_its_background(chromium, both, which, dark):
+    """By 4.5 to 1, as the Web Content Accessibility Guidelines have it (1.4.3)."""
+    open_page(chromium, both[which], dark=dark)
+    assert chromium.execute_script(CONTRAST) == []
+
+
+def test_it_can_be_used_by_keyboard_and_ear(chromium, both):
+    open_page(chromium, both["run"])
+    nameless = chromium.execute_script(
+        "return [...document.querySelectorAll('input, select, button, summary, a[href]')]"
+        ".filter((one) => !(one.labels && one.labels.length) && !one.textContent.trim()).length"
+    )
+    assert nameless == 0
+    from selenium.webdriver.common.keys import Keys
+
+    chromium.find_element("tag name", "body").send_keys(Keys.TAB)
+    first = chromium.execute_script("return document.activeElement.textContent")
+    assert first == "to the content"
+    assert chromium.execute_script("return document.documentElement.lang") == "en"
+
+
+def test_a_verdict_without_a_change_makes_a_page(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(a_record()))
+    text = report.of_verdict(diff(read(tmp_path / "old.json"), read(tmp_path / "new.json")))
+    assert "Nothing regressed, nothing moved: 1 checks hold as before." in text
