@@ -103,7 +103,7 @@ def test_every_outcome_has_its_name_and_its_reason(project: Project):
 
 def test_a_known_failure_is_recorded_as_such(project: Project):
     project.write("tests/test_small.py", ODD)
-    project.write("fixtures/data/claim-ids.txt", "nan\n")
+    project.write("fixtures/data/claim-ids.txt", "nan 0.1.0\n")
     project.write("fixtures/data/known-failures.toml", KNOWN)
     assert project.pytest("--record=run.json", "-k", "nan or holds").returncode == 0
     reason = "it is not a number <https://example.org/1>"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ ALL = claims.all_claims()
 
 
 def test_every_claim_is_in_the_committed_list_and_no_other_stands():
-    standing = {name for name, stands in claims.claim_ids().items() if stands}
+    standing = {name for name, one in claims.claim_ids().items() if one.stands}
     assert set(ALL) == standing
 
 
@@ -68,15 +70,26 @@ def test_a_claim_about_some_adapters_says_why():
 
 
 def test_a_retired_id_stays_in_the_list(tmp_path, monkeypatch):
-    (tmp_path / "claim-ids.txt").write_text("# ids\nstands\nretired-one retired: it was wrong\n")
+    (tmp_path / "claim-ids.txt").write_text("# ids\nstands 1.0\nretired-one 0.2 retired: no\n")
     monkeypatch.setattr(claims, "DATA", tmp_path)
-    assert claims.claim_ids() == {"stands": True, "retired-one": False}
+    assert claims.claim_ids() == {
+        "stands": claims.Listed("1.0", stands=True),
+        "retired-one": claims.Listed("0.2", stands=False),
+    }
+
+
+def test_an_id_without_a_version_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "claim-ids.txt").write_text("new-one\n")
+    monkeypatch.setattr(claims, "DATA", tmp_path)
+    with pytest.raises(BadInput, match="new-one has no version"):
+        claims.claim_ids()
 
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
     path = tmp_path / "CLAIMS.md"
     monkeypatch.setattr(claims, "PAGE", path)
+    monkeypatch.setattr(claims, "README", Path(shutil.copy(claims.README, tmp_path)))
     return path
 
 
@@ -96,8 +109,16 @@ def test_the_page_names_every_claim_and_every_statement(page):
     assert [one.statement for one in ALL.values() if one.statement not in text] == []
 
 
-def test_the_committed_page_is_what_the_tests_say():
-    assert (ROOT / "CLAIMS.md").read_text(encoding="utf-8") == claims.page()
+def test_the_committed_pages_are_what_the_tests_and_the_kept_runs_say():
+    for path, text in claims.pages().items():
+        assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.usefixtures("page")
+def test_a_readme_without_a_place_for_the_runs_is_refused():
+    claims.README.write_text("# lstm-equivalence\n")
+    with pytest.raises(BadInput, match=r"README\.md has lost the comments"):
+        claims.pages()
 
 
 def test_bad_input_ends_the_command_line_in_one_sentence(monkeypatch, capsys):

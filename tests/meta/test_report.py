@@ -179,6 +179,7 @@ def test_what_cannot_be_used_leaves_the_old_page_alone(page, tmp_path, capsys, p
         arguments = [str(path), "-o", str(old)]
     else:
         arguments = [str(path), "-o", str(tmp_path)]
+    capsys.readouterr()
     assert fixtures.__main__.main(["report", *arguments]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert old.read_bytes() == before

@@ -1,0 +1,115 @@
+"""CONTRIBUTING.md's examples, each taken at its word."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fixtures.adapters import adapters
+from fixtures.evidence import known
+from tests.meta.conftest import ROOT
+from tests.meta.kill_matrix import row
+from tests.meta.mutants import Catalogue
+
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECTIONS = dict(part.split("\n", 1) for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:])
+EXAMPLES = {
+    heading: example
+    for heading, text in SECTIONS.items()
+    for example in re.findall(r"```(?:python|toml)\n(.*?)```", text, re.DOTALL)
+}
+
+
+def need_torch():
+    if reason := adapters()["torch"].cannot_run():
+        pytest.skip(reason)
+
+
+def test_each_section_has_one_example_of_ten_lines_or_less():
+    assert list(EXAMPLES) == list(SECTIONS)
+    assert TEXT.count("```") == 2 * len(SECTIONS)
+    assert [heading for heading, text in EXAMPLES.items() if len(text.splitlines()) > 10] == []
+
+
+def test_a_case(project):
+    path = project.path / "fixtures" / "cases.py"
+    table = "    return (\n        *given,\n"
+    source = path.read_text()
+    assert table in source
+    path.write_text(source.replace(table, f"{table}{EXAMPLES['A case'].rstrip()},\n"))
+    project.write(
+        "tests/test_wide.py",
+        """
+        from fixtures.cases import named
+        from fixtures.compare import assert_structure
+        from fixtures.evidence.claims import claim
+
+
+        @claim(kind="structure", statement="It is wide.", formula="1 == 1", cases=named("wide"))
+        def test_it_is_wide(run):
+            assert_structure(run.output.shape, (2, 3, 50))
+        """,
+    )
+    ran = project.pytest("-k", "wide")
+    assert "2 passed" in ran.stdout
+
+
+def test_a_claim(project):
+    head = (
+        "from fixtures.cases import named\nfrom fixtures.compare import assert_same_bits\n"
+        "from fixtures.evidence.claims import claim\n\n\n"
+    )
+    project.write("tests/test_new.py", head + EXAMPLES["A claim"])
+    ran = project.pytest("tests/test_new.py")
+    assert "4 passed" in ran.stdout
+    assert "h-is-between-minus-one-and-one" in ran.stdout
+
+
+def test_a_mutant(monkeypatch):
+    need_torch()
+    from tests.meta.mutants import torch as module
+
+    catalogue = Catalogue("torch")
+    names = vars(module) | {"mutant": catalogue.mutant}
+    exec(EXAMPLES["A mutant"], names)  # noqa: S102
+    (made,) = catalogue.mutants
+    assert "late" in made.name
+    with monkeypatch.context() as patch:
+        made.make(patch)
+        fates = row(made)
+    assert {fates[claim] for claim in made.caught_by} == {"caught"}
+
+
+def test_an_adapter(project):
+    need_torch()
+    head = (
+        "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
+        "from fixtures.adapters.torch import Torch\nfrom fixtures.run import Experiment\n"
+        "if TYPE_CHECKING:\n    import torch\n"
+    )
+    project.write("fixtures/adapters/training.py", head + EXAMPLES["An adapter"])
+    path = project.path / "fixtures" / "adapters" / "__init__.py"
+    source = path.read_text()
+    known_ones = "known: tuple[Adapter, ...] = ("
+    assert known_ones in source
+    path.write_text(
+        source.replace(
+            known_ones,
+            "from fixtures.adapters.training import TrainingTorch\n"
+            f"    {known_ones}TrainingTorch(), ",
+        )
+    )
+    ran = project.pytest("--adapters", "torch-training")
+    assert ran.returncode == 0, ran.stdout
+    assert re.search(r"it-is-rounded +2 \d", ran.stdout)
+
+
+@pytest.mark.parametrize(("version", "applies"), [("3.0.5", True), ("3.1.0", False)])
+def test_a_known_failure(tmp_path, monkeypatch, version, applies):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(EXAMPLES["A known failure"])
+    (entry,) = known.known_failures(path)
+    keras3 = adapters()["keras3"]
+    monkeypatch.setattr(type(keras3), "versions", lambda _: {"keras": version})
+    assert entry.applies(keras3, "output-last-step-is-h", "smallest", "float32") is applies

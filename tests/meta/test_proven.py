@@ -1,0 +1,88 @@
+"""What the kept runs prove, and for how long."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fixtures.errors import BadInput
+from fixtures.evidence import proven
+from fixtures.evidence.stored import read
+from tests.meta.records import FAILED, LEFT_OUT, a_check, a_record
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """The runs that are kept of these records, as the file has them."""
+    path = tmp_path / "proven.json"
+    path.write_text("[]")
+
+    def kept(*records):
+        stored = []
+        for n, record in enumerate(records):
+            (tmp_path / f"{n}.json").write_text(json.dumps(record))
+            stored.append(read(tmp_path / f"{n}.json"))
+        for one in stored:
+            proven.keep([one], path)
+        return proven.kept_runs(path)
+
+    return kept
+
+
+def of(runs, claim="it-holds", source_hash="c1"):
+    return list(proven.proven_on(claim, source_hash, runs))
+
+
+def test_a_claim_is_proven_where_all_its_checks_hold(kept):
+    runs = kept(a_record(a_check(), a_check(case="one-unit", **LEFT_OUT)))
+    assert of(runs) == [("numpy", "numpy 2.4.6")]
+
+
+@pytest.mark.parametrize(
+    "other", [FAILED, {"outcome": "known failure"}, {"outcome": "skipped", "measurement": None}]
+)
+def test_a_claim_that_does_not_hold_somewhere_is_not_proven(kept, other):
+    assert of(kept(a_record(a_check(), a_check(case="one-unit", **other)))) == []
+
+
+def test_a_claim_that_is_nowhere_applicable_is_not_proven(kept):
+    assert of(kept(a_record(a_check(**LEFT_OUT)))) == []
+
+
+def test_a_claim_whose_test_changed_is_not_proven(kept):
+    assert of(kept(a_record()), source_hash="c2") == []
+
+
+def test_the_newest_version_comes_first_and_the_same_replaces(kept):
+    def with_version(version, started, *checks):
+        record = a_record(*checks, started=started)
+        record["adapters"]["numpy"]["versions"] = {"numpy": version}
+        return record
+
+    old = with_version("1.26", "2026-11-19T00:00:00Z")
+    first = with_version("2.4.6", "2026-11-20T00:00:00Z", a_check("another"))
+    again = with_version("2.4.6", "2026-11-21T00:00:00Z")
+    runs = kept(old, first, again)
+    assert [run.date for run in runs] == ["2026-11-21", "2026-11-19"]
+    assert of(runs) == [("numpy", "numpy 2.4.6, numpy 1.26")]
+    assert of(runs, "another") == []
+
+
+@pytest.mark.parametrize("part", [{"deselected": 1}, {"complete": False, "selected": 2}])
+def test_a_part_of_a_run_proves_nothing(kept, part):
+    with pytest.raises(BadInput, match=r"is of a selection|is incomplete"):
+        kept(a_record(**part))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"date": "2026"}]'])
+def test_a_damaged_file_is_refused(tmp_path, text):
+    path = tmp_path / "proven.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match="is damaged"):
+        proven.kept_runs(path)
+
+
+def test_the_table_names_date_and_versions(kept):
+    lines = list(proven.table(kept(a_record())))
+    assert lines[2] == "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | numpy | 1 |"
