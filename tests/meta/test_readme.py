@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 
 import pytest
@@ -59,3 +60,19 @@ def test_every_option_of_the_command_line_is_there(project):
     options = re.findall(r"^  (--[a-z]+)", shown, re.MULTILINE)
     assert len(options) >= 6
     assert [option for option in options if option not in README] == []
+
+
+# The pinned versions stand in one place, and are repeated where a reader or a machine needs them.
+
+
+def pinned() -> str:
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    frameworks = ("torch", "tensorflow-cpu", "tf-keras", "keras")
+    lines = tox["testenv"]["deps"].split()
+    return " ".join(line for line in lines if line.partition("==")[0] in frameworks)
+
+
+@pytest.mark.parametrize("name", ["README.md", ".github/workflows/upgrade.yml"])
+def test_an_upgrade_is_judged_against_the_pinned_versions(name):
+    assert f'"{pinned()}"' in (ROOT / name).read_text(encoding="utf-8")

@@ -198,24 +198,25 @@ def test_what_only_reports_need_is_named(page, tmp_path, capsys, monkeypatch, li
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Debian's: apt-get install chromium chromium-driver."""
+    """Chromium or Chrome, and its driver, as the machine has them."""
     selenium = pytest.importorskip("selenium", reason="selenium is not installed")
     del selenium
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
+    browsers = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    browser, chromedriver = next(browsers, None), shutil.which("chromedriver")
+    if browser is None or chromedriver is None:
         pytest.skip("there is no browser: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
+    options.binary_location = browser
     for argument in (
         "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
         "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
     ):  # fmt: skip
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
     yield driver
     driver.quit()
 
