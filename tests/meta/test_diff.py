@@ -97,6 +97,29 @@ def test_the_worst_comes_first(judge):
     assert words.text(found).startswith("Regressed: 2 newly failing.")
 
 
+def test_what_tells_most_comes_first_of_what_fails(judge):
+    """Measured before mere errors, shapes before bits before numbers, then the claim hit most."""
+    exact = {"kind": "exact", "measurement": measured(kind="exact", worst=3.0)}
+    shape = {"kind": "structure", "measurement": measured(kind="structure", worst=None)}
+    checks = [
+        a_check("crashed", **shape),
+        a_check("once"),
+        a_check("twice"),
+        a_check("twice", case="one-unit"),
+        a_check("bits", **exact),
+        a_check("shapes", **shape),
+    ]
+    new = copy.deepcopy(checks)
+    for check in new:
+        check["outcome"] = "failed"
+    new[0]["measurement"] = None
+    new[1]["measurement"]["worst"] = 1e9
+    found = judge(a_record(*checks), a_record(*new))
+    assert [change.claim for change in found.changes] == [
+        "shapes", "bits", "twice", "twice", "once", "crashed",
+    ]  # fmt: skip
+
+
 def test_old_and_new_error_stand_beside_each_other(judge):
     text = words.text(judge(a_record(), a_record(a_check(**MOVED))))
     assert "it-holds, numpy, 1 of them; smallest float32: 1.5 -> 2.5 spreads" in text

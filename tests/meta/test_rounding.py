@@ -96,23 +96,29 @@ def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size):
 
 
 @each_dtype
-def test_activations_are_perturbed_further_where_gradients_are_asked_for(dtype, monkeypatch):
-    """By 4 to 3: see ACTIVATION."""
+def test_in_gradients_all_activations_of_a_replica_are_off_in_one_direction(dtype, monkeypatch):
+    """By up to 2, as in ONE_WAY; in outputs and states by nothing."""
     given = []
     made = Perturbed.__init__
 
-    def watched(self, dtype, seed, activation=rounding.ACTIVATION):
-        given.append(activation)
-        made(self, dtype, seed, activation)
+    def watched(self, dtype, seed, one_way=0.0):
+        given.append(one_way)
+        made(self, dtype, seed, one_way)
 
     monkeypatch.setattr(Perturbed, "__init__", watched)
     experiment = experiment_of(NAMED["smallest"], dtype, 0)
     rounding.oracle_of(experiment)
     rounding.gradients_of(experiment)
-    assert given == [3, 4]
-    value = np.full((1 + REPLICAS, 10_000), 3, rounding.WIDER[dtype])
-    found = Perturbed(dtype, 0, activation=4).activation(value) - 3
-    assert 11.98 < found.max() / UNIT[dtype] < 12.01
+    assert given == [0, 2]
+    sites = Perturbed(dtype, 0, one_way=2)
+    monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, size: value + 0 * size)
+    value = np.full((1 + REPLICAS, 4, 5), 3, rounding.WIDER[dtype])
+    first, second = (sites.activation(value) - 3, sites.activation(value * 2) / 2 - 3)
+    slack = np.spacing(rounding.WIDER[dtype](3))
+    assert (abs(first - second) <= slack).all()
+    assert (abs(first - first[:, :1, :1]) <= slack).all()
+    assert (first[0] == 0).all()
+    assert 0.5 < abs(first).max() / (3 * UNIT[dtype]) <= 2 + slack / UNIT[dtype]
 
 
 @each_dtype

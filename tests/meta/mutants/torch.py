@@ -446,6 +446,7 @@ def states_batch_first(lstm, output, h_n, c_n):
 
 
 @mutant("batch_first applied to states", "torch-h-n-has-a-row-per-direction",
+        "one-state-per-layer-and-direction",
         "torch-batch-first-leaves-the-states-alone")  # fmt: skip
 def states_returned_batch_first(patch):
     replace_forward(patch, after=states_batch_first)

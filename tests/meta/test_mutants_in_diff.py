@@ -1,0 +1,62 @@
+"""A fault in a framework, recorded as the new run: the verdict names a claim that must catch it."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.adapters import adapters
+from fixtures.evidence import verdict as words
+from fixtures.evidence.diff import diff
+from fixtures.evidence.stored import Stored, read
+from tests.meta.conftest import ROOT, Project
+from tests.meta.mutants import mutants
+
+CASES = "smallest or two-layers-float or bidirectional-two-layers-float"
+BY_NAME = {one.name: one for one in mutants()}
+SAMPLE = (
+    "torch-i-and-f-exchanged", "torch-recurrent-kernel-1e-14-off", "torch-h-n-one-ulp-off",
+    "torch-states-returned-batch-first", "torch-backward-half-not-reversed-back",
+    "torch-gradient-cut-at-a-step", "keras3-states-exchanged", "keras2-hard-sigmoid",
+    "tf1-forget-bias-left-out", "tf1-state-array-is-h-beside-c",
+)  # fmt: skip
+"""Faults of every kind, a few in every framework."""
+
+
+def record_of(adapter: str, folder, **variables: str) -> Stored:
+    """The record of a run of this suite on some of its cases."""
+    path = folder / f"{variables.get('MUTANT', adapter)}.json"
+    with_mutant = ("-p", "tests.meta.mutants.plugin") if variables else ()
+    ran = Project(ROOT).pytest(
+        "--adapters", adapter, f"--record={path}", "-p", "no:cacheprovider", *with_mutant,
+        "-k", f"({CASES}) and not recorded", PYTHONPATH=str(ROOT), **variables,
+    )  # fmt: skip
+    assert ran.returncode == bool(variables), ran.stdout[-2000:]
+    return read(path)
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    """The record of an adapter as it should be, made once."""
+    folder, made = tmp_path_factory.mktemp("healthy"), {}
+
+    def healthy(adapter):
+        if adapter not in made:
+            made[adapter] = record_of(adapter, folder)
+        return made[adapter]
+
+    return healthy
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_mutant_recorded_as_new_is_a_regression_that_names_its_claim_first(
+    healthy, name, tmp_path
+):
+    mutant = BY_NAME[name]
+    if reason := adapters()[mutant.adapter].cannot_run():
+        pytest.skip(reason)
+    old, new = healthy(mutant.adapter), record_of(mutant.adapter, tmp_path, MUTANT=name)
+    found = diff(old, new)
+    assert found.exit_status == 1
+    assert found.changes[0].kind == "newly failing"
+    assert found.changes[0].claim in mutant.caught_by
+    assert words.text(found).startswith("Regressed: ")
