@@ -11,12 +11,12 @@ from fixtures import recorded
 from fixtures.adapters import adapters
 from fixtures.cases import Case
 from fixtures.compare import Disagreement
-from fixtures.evidence.check import Check
 from fixtures.evidence.claims import (
     ROOT,
     Claim,
     all_claims,
     cases_of,
+    check_of,
     not_applicable,
     not_applicable_on,
     test_of,
@@ -81,20 +81,9 @@ def _checks(one: Claim, mutant: Mutant) -> Iterator[tuple[Case, str]]:
 
 
 def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
-    versions = ", ".join(f"{name} {v}" for name, v in adapters()[adapter].versions().items())
     fate: Fate = "holds"
     for case, dtype in checks:
-        check = Check(
-            claim=one.id,
-            kind=one.kind,
-            statement=one.statement,
-            formula=one.formula,
-            adapter=adapter,
-            versions=versions,
-            case=case,
-            dtype=dtype,
-            seed=LAB.seed,
-        )
+        check = check_of(one, adapters()[adapter], case, dtype, LAB.seed)
         try:
             ask(test_of(one), Subject(check, LAB))
         except Disagreement:

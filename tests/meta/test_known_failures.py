@@ -180,3 +180,24 @@ def test_a_nightly_build_is_in_the_range_of_its_release(tmp_path, monkeypatch):
         monkeypatch.setattr(numpy, "versions", lambda version=version: {"numpy": version})
         check = (numpy, "output-last-step-is-h", "smallest", "float32")
         assert bool(matching(known_failures(path), *check)) is within
+
+
+def test_a_claim_marked_as_failing_without_an_entry_is_refused(project: Project):
+    project.write(
+        "tests/test_marked.py",
+        """
+        import pytest
+        from fixtures.cases import named
+        from fixtures.compare import assert_structure
+        from fixtures.evidence.claims import claim
+
+
+        @pytest.mark.xfail
+        @claim(kind="structure", statement="s", formula="f", cases=named("smallest"))
+        def test_it_fails(run):
+            assert_structure(1, 2)
+        """,
+    )
+    ran = project.pytest()
+    assert ran.returncode != 0
+    assert "claim it-fails is marked xfail; a known failure is an entry" in ran.stdout
