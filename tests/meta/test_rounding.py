@@ -84,8 +84,9 @@ UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
     ],
     ids=["product", "sum", "activation", "dot-by-squares", "dot-by-sum"],
 )
-def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size):
+def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size, monkeypatch):
     """Every value is 3. Of 150,000 uniform numbers some come within 0.1% of either end."""
+    monkeypatch.setattr(rounding, "ONE_WAY", 0.0)
     value = np.full((1 + REPLICAS, 10_000), 3, rounding.WIDER[dtype])
     found = (disturb(Perturbed(dtype, seed=0), value) - 3) / (UNIT[dtype] * size)
     assert (found[0] == 0).all()
@@ -96,29 +97,19 @@ def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size):
 
 
 @each_dtype
-def test_in_gradients_all_activations_of_a_replica_are_off_in_one_direction(dtype, monkeypatch):
-    """By up to 2, as in ONE_WAY; in outputs and states by nothing."""
-    given = []
-    made = Perturbed.__init__
-
-    def watched(self, dtype, seed, one_way=0.0):
-        given.append(one_way)
-        made(self, dtype, seed, one_way)
-
-    monkeypatch.setattr(Perturbed, "__init__", watched)
-    experiment = experiment_of(NAMED["smallest"], dtype, 0)
-    rounding.oracle_of(experiment)
-    rounding.gradients_of(experiment)
-    assert given == [0, 2]
-    sites = Perturbed(dtype, 0, one_way=2)
-    monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, size: value + 0 * size)
+def test_all_activations_of_a_replica_are_also_off_in_one_direction(dtype, monkeypatch):
+    """By 2 at most, and by the same share at every site; the undisturbed one by nothing."""
+    sites = Perturbed(dtype, seed=0)
+    monkeypatch.setattr(sites, "_perturb", lambda value, _: value)
     value = np.full((1 + REPLICAS, 4, 5), 3, rounding.WIDER[dtype])
-    first, second = (sites.activation(value) - 3, sites.activation(value * 2) / 2 - 3)
+    first, second = sites.activation(value) - 3, sites.activation(2 * value) / 2 - 3
     slack = np.spacing(rounding.WIDER[dtype](3))
     assert (abs(first - second) <= slack).all()
     assert (abs(first - first[:, :1, :1]) <= slack).all()
     assert (first[0] == 0).all()
-    assert 0.5 < abs(first).max() / (3 * UNIT[dtype]) <= 2 + slack / UNIT[dtype]
+    shares = first[1:, 0, 0] / (3 * UNIT[dtype])
+    assert 1.5 < abs(shares).max() <= 2 + slack / UNIT[dtype]
+    assert len(set(np.sign(shares))) == 2
 
 
 @each_dtype
@@ -207,6 +198,7 @@ def test_first_replica_is_undisturbed(dtype, monkeypatch):
     experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
     noisy = dict(rounding.oracle_of(experiment).tensors())
     monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, size: value + 0 * size)
+    monkeypatch.setattr(rounding, "ONE_WAY", 0.0)
     for name, exact in rounding.oracle_of(experiment).tensors():
         assert (exact.spread == tiny).all()
         assert (noisy[name].spread > tiny).all()
