@@ -122,6 +122,16 @@ def test_smallest_normal_number_comes_on_top_of_every_perturbation(dtype, times)
     assert 0.999 < found.max() <= 1
 
 
+@each_dtype
+def test_every_term_of_a_dot_product_may_be_taken_for_zero(dtype):
+    """Seven terms that are next to nothing: seven times the smallest normal number."""
+    wide, tiny = rounding.WIDER[dtype], np.finfo(dtype).tiny
+    nothing = np.zeros((1 + REPLICAS, 10_000, 7), wide)
+    found = Perturbed(dtype, seed=0).dot(nothing, np.zeros((7, 1), wide), None) / tiny
+    assert (found[0] == 0).all()
+    assert 6.99 < found.max() <= 7
+
+
 def test_spread_is_the_root_mean_square_deviation_or_the_rows():
     """Deviations 3 and 4, 3 and -4 of an element; 0 of its neighbour, which gets the row's."""
     replicas = np.array([[1.0, 10.0], [4.0, 10.0], [5.0, 10.0], [4.0, 10.0], [-3.0, 10.0]])
@@ -197,7 +207,7 @@ def test_first_replica_is_undisturbed(dtype, monkeypatch):
     tiny = np.finfo(dtype).tiny
     experiment = experiment_of(NAMED["bidirectional-two-layers"], dtype, 0)
     noisy = dict(rounding.oracle_of(experiment).tensors())
-    monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, size: value + 0 * size)
+    monkeypatch.setattr(Perturbed, "_perturb", lambda _, value, *_rest: value)
     monkeypatch.setattr(rounding, "ONE_WAY", 0.0)
     for name, exact in rounding.oracle_of(experiment).tensors():
         assert (exact.spread == tiny).all()
@@ -210,9 +220,9 @@ def test_sixteen_computations_run_side_by_side(monkeypatch):
     seen = set()
     perturb = Perturbed._perturb
 
-    def watched(self, value, size):
+    def watched(self, value, size, terms=1):
         seen.add(len(value))
-        return perturb(self, value, size)
+        return perturb(self, value, size, terms)
 
     monkeypatch.setattr(Perturbed, "_perturb", watched)
     rounding.oracle_of(experiment_of(NAMED["bidirectional-two-layers"], "float32", 0))
