@@ -201,3 +201,15 @@ def test_a_claim_marked_as_failing_without_an_entry_is_refused(project: Project)
     ran = project.pytest()
     assert ran.returncode != 0
     assert "claim it-fails is marked xfail; a known failure is an entry" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("case", "applies"),
+    [("two-layers", True), ("two-*", True), ("*", True), ("three-*", False)],
+)
+def test_a_case_may_be_a_pattern(tmp_path, case, applies):
+    path = tmp_path / "known-failures.toml"
+    path.write_text(table(case=f'"{case}"'))
+    numpy = adapters()["numpy"]
+    found = matching(known_failures(path), numpy, "output-last-step-is-h", "two-layers", "float32")
+    assert (found is not None) is applies
