@@ -318,6 +318,13 @@ def test_markdown_takes_a_records_strings_for_text(judge):
     assert "&#124;" in text
 
 
+def test_markdown_shows_of_a_signature_what_changed(judge):
+    old, new = a_record(), a_record()
+    old["adapters"]["numpy"]["surface"] = {"layer": "(x, units=4, bias=True)"}
+    new["adapters"]["numpy"]["surface"] = {"layer": "(x, units=5, bias=True)"}
+    assert "| layer | units=4 | units=5 |" in words.markdown(judge(old, new))
+
+
 def test_json_lists_every_change(judge):
     told = json.loads(words.as_json(judge(a_record(), a_record(a_check(**FAILED)))))
     assert told["exit_status"] == 1
