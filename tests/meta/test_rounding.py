@@ -442,3 +442,29 @@ def test_oracle_and_its_tensors_show_their_shape_and_no_number():
     oracle = oracle_of(NAMED["smallest"], "float32")
     assert repr(oracle) == "Oracle(output [2, 3, 5], float32)"
     assert repr(oracle.output) == "Expected([2, 3, 5], float32)"
+
+
+@each_dtype
+def test_rows_end_at_their_own_lengths_in_values_and_gradients(dtype):
+    experiment = experiment_of(NAMED["smallest"], dtype, 0)
+    past = np.arange(experiment.time) >= np.array(experiment.lengths)[:, None]
+    assert past.any()
+    assert not past.all()
+    values = rounding.oracle_of(experiment, with_lengths=True)
+    assert (values.output.value[past] == 0).all()
+    assert (values.output.value[~past] != 0).all()
+    gradients = rounding.gradients_of(experiment, with_lengths=True)["inputs"].value
+    assert (gradients[past] == 0).all()
+    assert (gradients[~past] != 0).all()
+    whole = rounding.gradients_of(experiment)["inputs"].value
+    assert not np.array_equal(whole[~past], gradients[~past])
+
+
+@each_dtype
+def test_the_dense_layer_rounds_too(dtype):
+    """With a kernel of zeros the logits are the bias, and nothing below is left in them."""
+    experiment = experiment_of(NAMED["smallest"], dtype, 0)
+    dense = Dense(np.zeros((experiment.units[-1], 2), dtype), np.ones(2, dtype))
+    logits = rounding.oracle_of(replace(experiment, dense=dense)).logits
+    assert (logits.value == 1).all()
+    assert (logits.spread > UNIT[dtype] / 10).all()
