@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from fixtures.evidence.record import SCHEMA
 
 SMALLEST = {
@@ -45,3 +47,21 @@ def a_record(*checks, **changed):
 FAILED = {"outcome": "failed", "reason": "Disagreement", "measurement": measured(worst=400.0)}
 LEFT_OUT = {"outcome": "not applicable", "reason": "it cannot", "measurement": None}
 MOVED = {"measurement": measured(worst=2.5, output="another")}
+
+
+def everywhere(value):
+    """The path to every value in nested tables and lists, from the outermost in."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, inner in pairs:
+        yield (name,)
+        if isinstance(inner, (dict, list)):
+            yield from ((name, *rest) for rest in everywhere(inner))
+
+
+def changed_at(record, path, change):
+    record = copy.deepcopy(record)
+    inner = record
+    for name in path[:-1]:
+        inner = inner[name]
+    change(inner, path[-1])
+    return record

@@ -15,7 +15,16 @@ from fixtures.evidence import outputs
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import CHANGES, REGRESSIONS, diff
 from fixtures.evidence.stored import read
-from tests.meta.records import FAILED, LEFT_OUT, MOVED, a_check, a_record, measured
+from tests.meta.records import (
+    FAILED,
+    LEFT_OUT,
+    MOVED,
+    a_check,
+    a_record,
+    changed_at,
+    everywhere,
+    measured,
+)
 
 
 @pytest.fixture
@@ -171,24 +180,6 @@ def test_a_part_of_a_run_still_shows_what_broke(judge):
 def test_other_seeds_cannot_be_compared(judge):
     with pytest.raises(BadInput, match=r"seed 0 and .* of seed 7"):
         judge(a_record(), a_record(seed=7))
-
-
-def everywhere(value):
-    """The path to every value in nested tables and lists, from the outermost in."""
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, inner in pairs:
-        yield (name,)
-        if isinstance(inner, (dict, list)):
-            yield from ((name, *rest) for rest in everywhere(inner))
-
-
-def changed_at(record, path, change):
-    record = copy.deepcopy(record)
-    inner = record
-    for name in path[:-1]:
-        inner = inner[name]
-    change(inner, path[-1])
-    return record
 
 
 def is_a_field(path):

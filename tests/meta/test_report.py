@@ -11,11 +11,21 @@ from pathlib import Path
 import pytest
 
 import fixtures.__main__
+from fixtures.errors import BadInput
 from fixtures.evidence import report
 from fixtures.evidence.claims import all_claims
 from fixtures.evidence.diff import diff
 from fixtures.evidence.stored import read
-from tests.meta.records import FAILED, LEFT_OUT, MOVED, a_check, a_record, measured
+from tests.meta.records import (
+    FAILED,
+    LEFT_OUT,
+    MOVED,
+    a_check,
+    a_record,
+    changed_at,
+    everywhere,
+    measured,
+)
 
 NASTY = "</script><script>window.told = 1</script><img src=x onerror='told = 1'>\"' {{ 7 * 7 }}"
 LONG = "x" * 400
@@ -191,6 +201,29 @@ def test_what_only_reports_need_is_named(page, tmp_path, capsys, monkeypatch, li
     monkeypatch.setitem(__import__("sys").modules, library, None)
     assert fixtures.__main__.main(["report", str(tmp_path / "0.json"), "-o", "x.html"]) == 2
     assert f"python -m pip install {library}" in capsys.readouterr().err
+
+
+def test_whatever_is_taken_for_a_record_makes_a_page(tmp_path):
+    """With one field of it gone or of another kind; most such records are refused."""
+    record, path = a_record(a_check(), a_check("it-fails", **FAILED)), tmp_path / "run.json"
+    path.write_text(json.dumps(record))
+    old, pages = read(path), 0
+    for at in everywhere(record):
+        for value in (None, "x", 0, 10**400, 1e308):
+            path.write_text(json.dumps(changed_at(record, at, lambda t, n, v=value: put(t, n, v))))
+            try:
+                new = read(path)
+                verdict = diff(old, new)
+            except BadInput:
+                continue
+            assert report.of_record(new).endswith("</html>")
+            assert report.of_verdict(verdict).endswith("</html>")
+            pages += 1
+    assert pages > 20
+
+
+def put(table, name, value):
+    table[name] = value
 
 
 # In a browser.
