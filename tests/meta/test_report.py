@@ -96,6 +96,14 @@ def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
     assert "The output&#39;s last step is the final hidden state" in text
 
 
+def test_no_id_stands_twice_in_a_page(page):
+    """Not in the pictures either, of which there is one for each dtype."""
+    text = page(a_record(a_check(), a_check(dtype="float64"))).read_text()
+    ids = [attributes["id"] for _, attributes in Elements(text).found if "id" in attributes]
+    assert text.count("<svg") == 4
+    assert len(set(ids)) == len(ids)
+
+
 def test_the_same_record_makes_the_same_page(page):
     assert page(real_claims()).read_bytes() == page(real_claims()).read_bytes()
 

@@ -283,7 +283,7 @@ def test_logits_are_the_dense_layer_on_the_oracles_h(dtype):
     bias_alone = Dense(np.zeros_like(dense.kernel), np.ones_like(dense.bias))
     logits = rounding.oracle_of(replace(experiment, dense=bias_alone)).logits
     assert (logits.value == 1).all()
-    assert (logits.spread > 0).all()
+    assert (logits.spread > UNIT[dtype] / 10).all()
     assert rounding.oracle_of(replace(experiment, dense=None)).logits is None
 
 
@@ -458,13 +458,3 @@ def test_rows_end_at_their_own_lengths_in_values_and_gradients(dtype):
     assert (gradients[~past] != 0).all()
     whole = rounding.gradients_of(experiment)["inputs"].value
     assert not np.array_equal(whole[~past], gradients[~past])
-
-
-@each_dtype
-def test_the_dense_layer_rounds_too(dtype):
-    """With a kernel of zeros the logits are the bias, and nothing below is left in them."""
-    experiment = experiment_of(NAMED["smallest"], dtype, 0)
-    dense = Dense(np.zeros((experiment.units[-1], 2), dtype), np.ones(2, dtype))
-    logits = rounding.oracle_of(replace(experiment, dense=dense)).logits
-    assert (logits.value == 1).all()
-    assert (logits.spread > UNIT[dtype] / 10).all()
