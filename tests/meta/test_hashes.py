@@ -37,7 +37,8 @@ def test_a_hash_sees_every_number_of_an_experiment():
         changed.flat[0] += 1
         return changed
 
-    weights, initial = experiment.weights, experiment.initial
+    weights, initial, upstream = experiment.weights, experiment.initial, experiment.upstream
+    dense = experiment.dense
     others = [
         replace(experiment, inputs=nudged(experiment.inputs)),
         replace(experiment, initial=replace(initial, h=initial.h.map(nudged))),
@@ -51,6 +52,12 @@ def test_a_hash_sees_every_number_of_an_experiment():
             )
             for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
         ),
+        replace(experiment, lengths=(3, 3)),
+        replace(experiment, dense=replace(dense, kernel=nudged(dense.kernel))),
+        replace(experiment, dense=replace(dense, bias=nudged(dense.bias))),
+        replace(experiment, upstream=replace(upstream, output=nudged(upstream.output))),
+        replace(experiment, upstream=replace(upstream, h=upstream.h.map(nudged))),
+        replace(experiment, upstream=replace(upstream, c=upstream.c.map(nudged))),
     ]
     hashes = {case_hash(case, one) for one in (experiment, *others)}
     assert len(hashes) == 1 + len(others)
