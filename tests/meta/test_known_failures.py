@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.adapters import adapters
+from fixtures.adapters import BACKEND, adapters
 from fixtures.errors import BadInput
 from fixtures.evidence.known import known_failures, matching
 from tests.meta.conftest import Project
@@ -108,9 +108,10 @@ def test_an_entry_may_be_about_one_backend(tmp_path, monkeypatch):
     path.write_text(table(adapter='"keras3"', versions='"keras >=3"', backend='"torch"'))
     keras3, entries = adapters()["keras3"], known_failures(path)
     check = (keras3, "output-last-step-is-h", "smallest", "float32")
-    monkeypatch.setattr(keras3, "versions", lambda: {"keras": "3.15.1", "backend": "tensorflow"})
+    versions = {"keras": "3.15.1", BACKEND: "tensorflow"}
+    monkeypatch.setattr(keras3, "versions", lambda: versions)
     assert matching(entries, *check) is None
-    monkeypatch.setattr(keras3, "versions", lambda: {"keras": "3.15.1", "backend": "torch"})
+    versions[BACKEND] = "torch"
     assert matching(entries, *check) is entries[0]
 
 
