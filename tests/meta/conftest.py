@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.adapters import adapters
+
 ROOT = Path(__file__).parents[2]
 
 # Before torch is imported: two workers with two threads each wait for one another, twenty times as
@@ -52,6 +54,12 @@ from fixtures.evidence.claims import claim
 def test_it_fails(run):
     assert_same_bits(2 * run.h[-1, 0], run.h[-1, 0])
 """
+
+
+def need(adapter: str) -> None:
+    """Skips the test, with the reason, where this adapter cannot run."""
+    if reason := adapters()[adapter].cannot_run():
+        pytest.skip(reason)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.adapters import adapters
 from fixtures.evidence import known
-from tests.meta.conftest import ROOT
+from tests.meta.conftest import ROOT, need
 from tests.meta.kill_matrix import row
 from tests.meta.mutants import Catalogue
 
@@ -19,11 +19,6 @@ EXAMPLES = {
     for heading, text in SECTIONS.items()
     for example in re.findall(r"```(?:python|toml)\n(.*?)```", text, re.DOTALL)
 }
-
-
-def need_torch():
-    if reason := adapters()["torch"].cannot_run():
-        pytest.skip(reason)
 
 
 def test_each_section_has_one_example_of_ten_lines_or_less():
@@ -67,7 +62,7 @@ def test_a_claim(project):
 
 
 def test_a_mutant(monkeypatch):
-    need_torch()
+    need("torch")
     from tests.meta.mutants import torch as module
 
     catalogue = Catalogue("torch")
@@ -82,7 +77,7 @@ def test_a_mutant(monkeypatch):
 
 
 def test_an_adapter(project):
-    need_torch()
+    need("torch")
     head = (
         "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
         "from fixtures.adapters.torch import Torch\nfrom fixtures.run import Experiment\n"

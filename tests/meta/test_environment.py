@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import util
 
 import pytest
 from packaging.version import Version
 
 from fixtures.adapters import adapters, keras, tensorflow
-from tests.meta.conftest import ROOT, Project
+from tests.meta.conftest import ROOT, Project, need
+
+ONE_CLAIM_ON = ("-q", "-p", "no:cacheprovider", "-k", "oracles and smallest-", "--adapters")
 
 
 @pytest.fixture
@@ -141,37 +144,44 @@ def test_a_backend_that_is_no_name_is_refused(monkeypatch, tmp_path, backend):
 
 # And really, in processes of their own.
 
-
-def needs(adapter: str) -> None:
-    if reason := adapters()[adapter].cannot_run():
-        pytest.skip(reason)
+DECLINING_IS_NEWER = "TensorFlow up to 2.15 has Keras 2 of its own, whatever the variable says"
 
 
 def test_declining_legacy_keras_really_keeps_tf1_from_running():
-    needs("tf1")
+    need("tf1")
     if tensorflow.has_own_keras2():
-        pytest.skip("TensorFlow up to 2.15 has Keras 2 of its own, whatever the variable says")
+        pytest.skip(DECLINING_IS_NEWER)
     result = Project(ROOT).pytest("--adapters", "tf1", TF_USE_LEGACY_KERAS="0")
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert "tf1 cannot run here: TF_USE_LEGACY_KERAS=0 is set" in result.stderr
 
 
 def test_keras_2_really_runs_where_legacy_keras_is_declined():
-    needs("keras2")
+    need("keras2")
     if tensorflow.has_own_keras2():
-        pytest.skip("TensorFlow up to 2.15 has Keras 2 of its own, whatever the variable says")
-    result = Project(ROOT).pytest(
-        "-q", "-p", "no:cacheprovider", "--adapters", "keras2", "-k", "oracles and smallest-",
-        TF_USE_LEGACY_KERAS="0",
-    )  # fmt: skip
+        pytest.skip(DECLINING_IS_NEWER)
+    result = Project(ROOT).pytest(*ONE_CLAIM_ON, "keras2", TF_USE_LEGACY_KERAS="0")
     assert result.returncode == 0, result.stdout
 
 
+def test_legacy_keras_without_tf_keras_really_breaks_tensorflow_2_15():
+    """The suite names the contradiction before TensorFlow fails with a sentence about Keras."""
+    need("tf1")
+    if not tensorflow.has_own_keras2():
+        pytest.skip("TensorFlow from 2.16 on needs the variable for what 2.15 has without it")
+    if util.find_spec("tf_keras"):
+        pytest.skip("tf_keras is installed, and with it the variable is no contradiction")
+    suite, code = Project(ROOT), "import tensorflow; tensorflow.keras.layers.LSTM"
+    assert suite.python("-c", code).returncode == 0
+    broken = suite.python("-c", code, TF_USE_LEGACY_KERAS="1")
+    assert "ImportError: Keras cannot be imported" in broken.stderr
+    refused = suite.pytest("--adapters", "tf1", TF_USE_LEGACY_KERAS="1")
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "tf1 cannot run here: TF_USE_LEGACY_KERAS=1 makes TensorFlow 2.15" in refused.stderr
+
+
 def test_keras_3_really_runs_on_torch():
-    needs("keras3")
-    needs("torch")
-    result = Project(ROOT).pytest(
-        "-q", "-p", "no:cacheprovider", "--adapters", "keras3", "-k", "oracles and smallest-",
-        KERAS_BACKEND="torch",
-    )  # fmt: skip
+    need("keras3")
+    need("torch")
+    result = Project(ROOT).pytest(*ONE_CLAIM_ON, "keras3", KERAS_BACKEND="torch")
     assert result.returncode == 0, result.stdout

@@ -7,16 +7,11 @@ import json
 
 import pytest
 
-from fixtures.adapters import adapters
 from fixtures.evidence.claims import all_claims
+from tests.meta.conftest import need
 from tests.meta.kill_matrix import PROPERTY, report, row
 from tests.meta.mutants import FILES, Mutant, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
-
-
-def need(adapter: str) -> None:
-    if reason := adapters()[adapter].cannot_run():
-        pytest.skip(reason)
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.adapters import adapters
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import diff
 from fixtures.evidence.stored import Stored, read
-from tests.meta.conftest import ROOT, Project
+from tests.meta.conftest import ROOT, Project, need
 from tests.meta.mutants import mutants
 
 CASES = "smallest or two-layers-float or bidirectional-two-layers-float"
@@ -52,8 +51,7 @@ def test_a_mutant_recorded_as_new_is_a_regression_that_names_its_claim_first(
     healthy, name, tmp_path
 ):
     mutant = BY_NAME[name]
-    if reason := adapters()[mutant.adapter].cannot_run():
-        pytest.skip(reason)
+    need(mutant.adapter)
     old, new = healthy(mutant.adapter), record_of(mutant.adapter, tmp_path, MUTANT=name)
     found = diff(old, new)
     assert found.exit_status == 1

@@ -7,10 +7,9 @@ import re
 
 import pytest
 
-from fixtures.adapters import adapters
 from fixtures.adapters.tensorflow import set_legacy_flag
 from fixtures.evidence.claims import all_claims
-from tests.meta.conftest import ROOT
+from tests.meta.conftest import ROOT, need
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = README.partition("\n## Answers\n")[2].partition("\n## ")[0]
@@ -31,8 +30,8 @@ CODE = [
 def test_the_code_of_an_answer_runs(code):
     set_legacy_flag()  # before TensorFlow is imported, as the README says
     for name, needed in NEEDS.items():
-        if needed in code and (reason := adapters()[name].cannot_run()):
-            pytest.skip(reason)
+        if needed in code:
+            need(name)
     assert "assert " in code
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102
 
