@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from fixtures.adapters import adapters
 from fixtures.cases import named_cases
 from fixtures.evidence.claims import claim
 from fixtures.evidence.record import case_hash
 from fixtures.run import experiment_of
+from tests.meta.conftest import need
 
+BY_NAME = {case.name: case for case in named_cases()}
 CASES = [case for case in named_cases() if case.inputs != "mnist"]
 
 
@@ -61,6 +66,15 @@ def test_a_hash_sees_every_number_of_an_experiment():
     ]
     hashes = {case_hash(case, one) for one in (experiment, *others)}
     assert len(hashes) == 1 + len(others)
+
+
+@pytest.mark.parametrize("recipe", ["dropout_output_half", "dropout_state_half"])
+def test_dropout_drops_the_same_elements_in_every_run(recipe):
+    """Or records would differ where nothing has changed."""
+    need("tf1")
+    experiment = experiment_of(BY_NAME["integer-example"], "float64", 0)
+    run = getattr(adapters()["tf1"], recipe)
+    assert len({run(experiment).output.tobytes() for _ in range(20)}) == 1
 
 
 def test_a_claims_hash_changes_with_its_source_and_not_with_its_place():
