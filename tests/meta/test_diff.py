@@ -53,11 +53,11 @@ def judge(tmp_path):
         (FAILED, FAILED, "still failing", 0),
         (FAILED, {}, "fixed", 0),
         ({}, LEFT_OUT, "not applicable now", 1),
-        (LEFT_OUT, {}, "new", 0),
+        (LEFT_OUT, {}, "new", 2),
         (LEFT_OUT, LEFT_OUT, "not applicable", 2),
         (LEFT_OUT, FAILED, "newly failing", 1),
-        ({}, {"claim_hash": "c2"}, "not comparable", 0),
-        ({}, {"case_hash": "d2"}, "not comparable", 0),
+        ({}, {"claim_hash": "c2"}, "not comparable", 2),
+        ({}, {"case_hash": "d2"}, "not comparable", 2),
         ({}, FAILED | {"claim_hash": "c2"}, "newly failing", 1),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -66,6 +66,34 @@ def test_what_becomes_of_a_check(judge, old, new, kind, status):
     found = judge(a_record(a_check(**old)), a_record(a_check(**new)))
     assert [change.kind for change in found.changes] == [kind]
     assert found.exit_status == status
+
+
+def test_what_could_not_be_compared_does_not_hold_as_before(judge):
+    old = a_record(*(a_check(f"claim-{n}") for n in range(3)))
+    new = copy.deepcopy(old)
+    new["checks"][0]["claim_hash"] = "c2"
+    found = judge(old, new)
+    assert found.exit_status == 0
+    assert found.sentence == (
+        "Nothing regressed, nothing moved: 2 checks hold as before, 1 not comparable."
+    )
+    for check in new["checks"]:
+        check["case_hash"] = "d2"
+    nothing = judge(old, new)
+    assert nothing.exit_status == 2
+    assert nothing.sentence == (
+        "No verdict: no check of the new run can be compared with one of the old."
+    )
+
+
+def test_what_was_fixed_is_told_beside_what_holds(judge):
+    old = a_record(a_check(), a_check("was-broken", **FAILED), a_check("broken", **FAILED))
+    new = copy.deepcopy(old)
+    new["checks"][0] |= MOVED
+    new["checks"][1] = a_check("was-broken")
+    assert judge(old, new).sentence == (
+        "Nothing regressed: 1 of 1 checks moved within rounding, 1 fixed, 1 still failing."
+    )
 
 
 def test_a_check_that_is_gone_is_a_regression(judge):
@@ -154,6 +182,16 @@ def test_a_changed_default_is_a_headline(judge):
 )
 def test_what_changed_around_is_said(judge, changed, said):
     assert f"  {said}" in words.text(judge(a_record(), a_record(**changed))).splitlines()
+
+
+def test_a_version_that_an_adapter_tells_is_told_once(judge):
+    def record(version):
+        one = a_record(environment={"numpy": version})
+        one["adapters"]["numpy"]["versions"] = {"numpy": version}
+        return one
+
+    [told] = judge(record("1.26.4"), record("2.4.6")).around
+    assert told.kind == "numpy version"
 
 
 def test_a_framework_that_was_not_run_has_no_changed_surface(judge):
