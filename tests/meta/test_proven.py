@@ -69,6 +69,11 @@ def test_the_newest_version_comes_first_and_the_same_replaces(kept):
     assert of(runs, "another") == []
 
 
+def test_another_python_is_another_run(kept):
+    newer = a_record(environment={"python": "3.13.0"})
+    assert [run.python for run in kept(a_record(), newer, a_record())] == ["3.13.0", "3.11.7"]
+
+
 @pytest.mark.parametrize("part", [{"deselected": 1}, {"complete": False, "selected": 2}])
 def test_a_part_of_a_run_proves_nothing(kept, part):
     with pytest.raises(BadInput, match=r"is of a selection|is incomplete"):
