@@ -183,6 +183,15 @@ def test_another_folder_is_run_and_accounted_for(recordings, copy, tmp_path, wor
     assert f"left out: 1, {peepholes}" in result.stdout
 
 
+def test_what_waits_of_the_suites_own_files_is_said_in_one_line(recordings):
+    result = recordings.pytest("-k", "multi3")
+    lines = result.stdout.splitlines()
+    [said] = [n for n, line in enumerate(lines) if line.startswith("recorded vectors ")]
+    assert lines[said] == ("recorded vectors from TensorFlow 1.15.5: 3 of 168 files used: numpy 3")
+    assert lines[said + 1] == "  89 wait for an adapter: CLAIMS.md, Recorded vectors"
+    assert "left out" not in result.stdout
+
+
 def test_a_folder_of_which_nothing_can_be_used_proves_nothing(recordings, copy, tmp_path):
     copy("lstm_peep__f64")
     result = recordings.pytest(f"--recorded={tmp_path}")
