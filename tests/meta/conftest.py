@@ -62,6 +62,12 @@ def need(adapter: str) -> None:
         pytest.skip(reason)
 
 
+def need_reports() -> None:
+    """Skips the test, or the module, where what reports are made with is not installed."""
+    for module in ("jinja2", "matplotlib"):
+        pytest.importorskip(module, reason=f"{module} is not installed: no reports")
+
+
 @dataclass(frozen=True)
 class Project:
     """A checkout of the suite whose claims are the test's own."""

@@ -15,6 +15,7 @@ from fixtures.evidence import outputs
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import CHANGES, REGRESSIONS, diff
 from fixtures.evidence.stored import read
+from tests.meta.conftest import need_reports
 from tests.meta.records import (
     FAILED,
     LEFT_OUT,
@@ -420,6 +421,8 @@ def test_every_kind_of_change_is_explained():
 
 @pytest.mark.parametrize("format_", ["text", "markdown", "json", "html"])
 def test_the_command_line(tmp_path, capsys, format_):
+    if format_ == "html":
+        need_reports()
     for name, record in (("old", a_record()), ("new", a_record(a_check(**FAILED)))):
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     paths = [str(tmp_path / "old.json"), str(tmp_path / "new.json")]

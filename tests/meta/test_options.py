@@ -139,19 +139,32 @@ def test_checks_are_selected_by_claim_adapter_case_and_dtype(project, expression
     assert re.search(rf"^{count} passed, \d+ deselected", result.stdout, re.MULTILINE)
 
 
-def test_pytest_works_from_any_directory(project: Project, tmp_path: Path):
+@pytest.fixture
+def with_meta(project: Project) -> Project:
+    """A project with a test of itself, which fails."""
+    project.write("tests/meta/test_of_itself.py", "def test_of_itself():\n    assert False\n")
+    return project
+
+
+def test_pytest_works_from_any_directory(with_meta: Project, tmp_path: Path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    result = project.pytest(str(project.path), "--record=run.json", cwd=elsewhere)
+    result = with_meta.pytest(str(with_meta.path), "--record=run.json", cwd=elsewhere)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "6 passed, 1 skipped" in result.stdout
     assert (elsewhere / "run.json").is_file()
 
 
-def test_pytest_works_from_within_tests(project: Project):
-    result = project.pytest(cwd=project.path / "tests")
+def test_pytest_works_from_within_tests(with_meta: Project):
+    result = with_meta.pytest(cwd=with_meta.path / "tests")
     assert result.returncode == 0, result.stdout
     assert "6 passed, 1 skipped" in result.stdout
+
+
+def test_the_tests_of_the_suite_itself_run_by_name(with_meta: Project):
+    result = with_meta.pytest("tests/meta")
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "1 failed" in result.stdout
 
 
 def test_the_checkouts_fixtures_win_over_an_installed_package(project: Project, tmp_path: Path):

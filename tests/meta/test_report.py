@@ -16,6 +16,7 @@ from fixtures.evidence import report
 from fixtures.evidence.claims import all_claims
 from fixtures.evidence.diff import diff
 from fixtures.evidence.stored import read
+from tests.meta.conftest import need_reports
 from tests.meta.records import (
     FAILED,
     LEFT_OUT,
@@ -26,6 +27,8 @@ from tests.meta.records import (
     everywhere,
     measured,
 )
+
+need_reports()
 
 NASTY = "</script><script>window.told = 1</script><img src=x onerror='told = 1'>\"' {{ 7 * 7 }}"
 LONG = "x" * 400

@@ -11,6 +11,7 @@ import pytest
 
 import fixtures.__main__
 from fixtures import upgrade
+from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, MOVED, a_check, a_record
 
 
@@ -51,6 +52,7 @@ def machine(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("new", "status"), [({}, 0), (MOVED, 0), (FAILED, 1)])
 def test_the_verdict_is_the_exit_status_and_the_page_is_left(machine, capsys, new, status):
+    need_reports()
     machine.records = {"old": a_record(), "new": a_record(a_check(**new))}
     assert machine.upgrade() == status
     assert "egressed" in capsys.readouterr().out
