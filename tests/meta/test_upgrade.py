@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,7 +46,8 @@ def machine(monkeypatch, tmp_path):
 
     made = Machine()
     made.commands = []
-    monkeypatch.setattr(upgrade.subprocess, "run", made.run)
+    # Not for everybody: matplotlib asks other programs for the machine's fonts.
+    monkeypatch.setattr(upgrade, "subprocess", SimpleNamespace(run=made.run))
     monkeypatch.setattr(upgrade.shutil, "which", lambda _: None)
     return made
 
