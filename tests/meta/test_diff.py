@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ from fixtures.evidence import outputs
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import CHANGES, REGRESSIONS, diff
 from fixtures.evidence.stored import read
-from tests.meta.conftest import need_reports
+from tests.meta.conftest import ROOT, need_reports
 from tests.meta.records import (
     FAILED,
     LEFT_OUT,
@@ -431,3 +434,24 @@ def test_the_command_line(tmp_path, capsys, format_):
     assert fixtures.__main__.main(["diff", paths[0], paths[0]]) == 0
     assert fixtures.__main__.main(["diff", paths[0], str(tmp_path / "none.json")]) == 2
     assert "none.json cannot be read (No such file or directory)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json", "html"])
+def test_what_goes_to_a_file_is_utf_8_on_any_system(tmp_path, format_):
+    if format_ == "html":
+        need_reports()
+    word = "\u2713 \u00e4"
+    for name, record in (("old", a_record()), ("new", a_record(a_check(**LEFT_OUT)))):
+        record["checks"][0]["reason"] = word
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    result = subprocess.run(
+        [sys.executable, "-m", "fixtures", "diff", tmp_path / "old.json", tmp_path / "new.json",
+         "--format", format_],
+        cwd=ROOT,
+        env=os.environ | {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert result.returncode == 1, result.stderr
+    printed = result.stdout.decode("utf-8")
+    assert (json.loads(printed)["changes"][0]["why"] if format_ == "json" else printed).count(word)

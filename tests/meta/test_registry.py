@@ -98,13 +98,13 @@ def test_the_page_is_stale_until_it_is_written(page, capsys):
     assert capsys.readouterr().err == "CLAIMS.md is stale: run `python -m fixtures claims`.\n"
     assert fixtures.__main__.main(["claims"]) == 0
     assert fixtures.__main__.main(["claims", "--check"]) == 0
-    page.write_text(page.read_text() + "\n")
+    page.write_text(page.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert fixtures.__main__.main(["claims", "--check"]) == 1
 
 
 def test_the_page_names_every_claim_and_every_statement(page):
     fixtures.__main__.main(["claims"])
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert [name for name in ALL if f'<a id="{name}"></a>{name}\n' not in text] == []
     assert [one.statement for one in ALL.values() if one.statement not in text] == []
 

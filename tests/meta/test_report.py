@@ -90,7 +90,7 @@ class Elements(HTMLParser):
 
 
 def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
-    text = page(real_claims()).read_text()
+    text = page(real_claims()).read_text(encoding="utf-8")
     ids = {attributes.get("id") for _, attributes in Elements(text).found}
     assert ids >= {f"claim-{name}" for name in all_claims()}
     assert "output[:, -1] == h[-1]" in text
@@ -101,7 +101,7 @@ def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
 
 def test_no_id_stands_twice_in_a_page(page):
     """Not in the pictures either, of which there is one for each dtype."""
-    text = page(a_record(a_check(), a_check(dtype="float64"))).read_text()
+    text = page(a_record(a_check(), a_check(dtype="float64"))).read_text(encoding="utf-8")
     ids = [attributes["id"] for _, attributes in Elements(text).found if "id" in attributes]
     assert text.count("<svg") == 4
     assert len(set(ids)) == len(ids)
@@ -112,14 +112,14 @@ def test_the_same_record_makes_the_same_page(page):
 
 
 def test_a_test_that_has_changed_since_is_named(page):
-    assert "The test has changed since" not in page(real_claims()).read_text()
+    assert "The test has changed since" not in page(real_claims()).read_text(encoding="utf-8")
     assert "The test has changed since" in page(
         a_record(a_check("output-last-step-is-h", claim_hash="another"))
-    ).read_text()  # fmt: skip
+    ).read_text(encoding="utf-8")  # fmt: skip
 
 
 def test_a_part_of_a_run_is_called_a_part(page):
-    assert "is incomplete" in page(a_record(complete=False, selected=9)).read_text()
+    assert "is incomplete" in page(a_record(complete=False, selected=9)).read_text(encoding="utf-8")
 
 
 def test_what_cannot_run_says_why(page):
@@ -127,7 +127,7 @@ def test_what_cannot_run_says_why(page):
     record["adapters"]["torch"] = {
         "versions": {}, "cannot_run": "torch is not installed", "facts": {}, "surface": {},
     }  # fmt: skip
-    assert "torch is not installed" in page(record).read_text()
+    assert "torch is not installed" in page(record).read_text(encoding="utf-8")
 
 
 def test_pairs_that_are_bitwise_equal_are_counted(tmp_path):
@@ -172,7 +172,11 @@ def test_a_records_strings_are_text(page, upgrade):
     record = nasty_record()
     new = copy.deepcopy(record)
     new["checks"][0] |= FAILED | {"reason": NASTY}
-    text = page(record, new).read_text() if upgrade else page(record).read_text()
+    text = (
+        page(record, new).read_text(encoding="utf-8")
+        if upgrade
+        else page(record).read_text(encoding="utf-8")
+    )
     tags = [tag for tag, _ in Elements(text).found]
     assert tags.count("script") == 1
     assert "img" not in tags
@@ -187,7 +191,7 @@ def test_a_hundred_thousand_checks_make_a_page(page):
     ]
     path = page(a_record(*checks))
     assert path.stat().st_size < 1_000_000
-    assert "100 claims on 1 adapters: 100000 checks proven" in path.read_text()
+    assert "100 claims on 1 adapters: 100000 checks proven" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("place", ["record", "folder"])
@@ -196,7 +200,7 @@ def test_what_cannot_be_used_leaves_the_old_page_alone(page, tmp_path, capsys, p
     before = old.read_bytes()
     path = tmp_path / "0.json"
     if place == "record":
-        path.write_text(path.read_text()[:-40])
+        path.write_text(path.read_text(encoding="utf-8")[:-40], encoding="utf-8")
         arguments = [str(path), "-o", str(old)]
     else:
         arguments = [str(path), "-o", str(tmp_path)]

@@ -58,7 +58,7 @@ def test_the_verdict_is_the_exit_status_and_the_page_is_left(machine, capsys, ne
     machine.records = {"old": a_record(), "new": a_record(a_check(**new))}
     assert machine.upgrade() == status
     assert "egressed" in capsys.readouterr().out
-    assert "<html" in (machine.folder / "report.html").read_text()
+    assert "<html" in (machine.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_only_the_verdict_goes_to_the_standard_output(machine, capsys):
