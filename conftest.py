@@ -8,7 +8,7 @@ import pytest
 
 import fixtures
 
-if Path(__file__).parent not in Path(fixtures.__file__ or "").resolve().parents:
+if Path(__file__).resolve().parent not in Path(fixtures.__file__ or "").resolve().parents:
     raise pytest.UsageError(
         f"another package called fixtures was imported from {fixtures.__file__}; "
         f"run pytest without the plugin that imports it"

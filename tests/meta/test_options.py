@@ -155,6 +155,14 @@ def test_pytest_works_from_any_directory(with_meta: Project, tmp_path: Path):
     assert (elsewhere / "run.json").is_file()
 
 
+def test_pytest_works_through_a_link_to_the_checkout(project: Project, tmp_path: Path):
+    link = tmp_path / "link"
+    link.symlink_to(project.path, target_is_directory=True)
+    result = project.pytest(str(link), cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "6 passed, 1 skipped" in result.stdout
+
+
 def test_pytest_works_from_within_tests(with_meta: Project):
     result = with_meta.pytest(cwd=with_meta.path / "tests")
     assert result.returncode == 0, result.stdout
