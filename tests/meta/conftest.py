@@ -100,7 +100,7 @@ class Project:
             cwd=cwd or self.path,
             env=inherited | variables,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +15,7 @@ from fixtures.evidence import outputs
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import CHANGES, REGRESSIONS, diff
 from fixtures.evidence.stored import read
-from tests.meta.conftest import ROOT, need_reports
+from tests.meta.conftest import ROOT, Project, need_reports
 from tests.meta.records import (
     FAILED,
     LEFT_OUT,
@@ -444,14 +441,11 @@ def test_what_goes_to_a_file_is_utf_8_on_any_system(tmp_path, format_):
     for name, record in (("old", a_record()), ("new", a_record(a_check(**LEFT_OUT)))):
         record["checks"][0]["reason"] = word
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
-    result = subprocess.run(
-        [sys.executable, "-m", "fixtures", "diff", tmp_path / "old.json", tmp_path / "new.json",
-         "--format", format_],
-        cwd=ROOT,
-        env=os.environ | {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
-        capture_output=True,
-        check=False,
+    paths = [str(tmp_path / "old.json"), str(tmp_path / "new.json")]
+    result = Project(ROOT).python(
+        "-m", "fixtures", "diff", *paths, "--format", format_,
+        LC_ALL="POSIX", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0",
     )  # fmt: skip
     assert result.returncode == 1, result.stderr
-    printed = result.stdout.decode("utf-8")
-    assert (json.loads(printed)["changes"][0]["why"] if format_ == "json" else printed).count(word)
+    told = json.loads(result.stdout)["changes"][0]["why"] if format_ == "json" else result.stdout
+    assert word in told

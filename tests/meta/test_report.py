@@ -172,11 +172,8 @@ def test_a_records_strings_are_text(page, upgrade):
     record = nasty_record()
     new = copy.deepcopy(record)
     new["checks"][0] |= FAILED | {"reason": NASTY}
-    text = (
-        page(record, new).read_text(encoding="utf-8")
-        if upgrade
-        else page(record).read_text(encoding="utf-8")
-    )
+    records = (record, new) if upgrade else (record,)
+    text = page(*records).read_text(encoding="utf-8")
     tags = [tag for tag, _ in Elements(text).found]
     assert tags.count("script") == 1
     assert "img" not in tags
