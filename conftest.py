@@ -17,6 +17,6 @@ if Path(__file__).resolve().parent not in Path(fixtures.__file__ or "").resolve(
 pytest_plugins = [
     "fixtures.selection",
     "fixtures.fuzzing",
-    "fixtures.reporting",
     "fixtures.scheduling",
+    "fixtures.reporting",
 ]

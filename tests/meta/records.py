@@ -34,7 +34,8 @@ def a_record(*checks, **changed):
     checks = list(checks) or [a_check()]
     return {
         "schema": SCHEMA, "complete": True, "started": "2026-11-21T00:00:00Z", "seconds": 1.0,
-        "seed": 0, "options": [], "outputs": None, "selected": len(checks), "deselected": 0,
+        "seed": 0, "options": [], "outputs": None, "not_kept": 0, "selected": len(checks),
+        "deselected": 0, "uncollected": 0, "asked_for": None,
         "environment": {"python": "3.11.7"},
         "adapters": {
             "numpy": {"versions": {"numpy": "2.4.6"}, "cannot_run": None,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
 
-from tests.meta.conftest import Project, need
+from tests.meta.conftest import Project
 
 ODD = """
 import numpy as np
@@ -192,23 +193,46 @@ def test_a_claim_that_picks_no_case_fails_in_one_sentence(project: Project):
     assert "selection.py" not in result.stdout
 
 
-def test_a_broken_framework_fails_its_claims_and_is_recorded(project: Project):
-    need("torch")
-    project.write("bad/torch/__init__.py", "raise ImportError('libtorch.so is missing')")
+@pytest.fixture
+def broken_torch(project: Project) -> Project:
+    """A project beside which a torch is installed that cannot be imported."""
+    project.write("bad/torch/__init__.py", "raise ImportError('libtorch.so is missing\\nsee docs')")
+    project.write("bad/torch-9.9.9.dist-info/METADATA", "Name: torch\nVersion: 9.9.9\n")
     project.write("tests/test_small.py", ODD)
+    return project
+
+
+def test_a_framework_that_cannot_be_imported_is_one_line(broken_torch: Project):
+    project = broken_torch
     result = project.pytest(
         "--adapters", "torch,numpy", "--record=run.json", "-k", "holds", PYTHONPATH="bad"
     )
     assert result.returncode == pytest.ExitCode.TESTS_FAILED
     assert "INTERNALERROR" not in result.stdout + result.stderr
+    why = "torch cannot be imported (ImportError: libtorch.so is missing)"
+    told = "1 of 2 selected checks were not run, so nothing is said about them, and it fails: "
+    assert [line for line in result.stdout.splitlines() if "libtorch" in line] == [
+        f"  (1) {why}", f"{told}{why} (1).",
+    ]  # fmt: skip
     run = json.loads((project.path / "run.json").read_text())
+    assert run["complete"] is False
     ended = {check["adapter"]: (check["outcome"], check["reason"]) for check in run["checks"]}
-    assert ended == {
-        "torch": ("error", "ImportError: libtorch.so is missing"),
-        "numpy": ("proven", ""),
-    }
-    facts = run["adapters"]["torch"]["facts"]
-    assert facts == {"not to be looked at": "ImportError('libtorch.so is missing')"}
+    assert ended == {"torch": ("not run", why), "numpy": ("proven", "")}
+
+
+def test_a_module_in_a_frameworks_place_is_named_and_lends_it_no_version(project: Project):
+    project.write("site/torch-9.9.9.dist-info/METADATA", "Name: torch\nVersion: 9.9.9\n")
+    project.write("site/torch/__init__.py", "")
+    (project.path / "elsewhere").mkdir()
+    shadow = project.write("elsewhere/torch.py", "raise ImportError")
+    path = os.pathsep.join(("elsewhere", "site"))
+    result = project.pytest("-all", "-k", "holds", PYTHONPATH=path)
+    why = f"import torch finds {shadow}, which is not the installed torch 9.9.9: take its folder"
+    assert re.search(rf"^  torch: +cannot run: {re.escape(why)}", result.stdout, re.MULTILINE)
+    assert "torch 9.9.9\n" not in result.stdout
+    asked = project.pytest("--adapters", "torch", PYTHONPATH=path)
+    assert asked.returncode == pytest.ExitCode.USAGE_ERROR
+    assert why in asked.stderr
 
 
 def test_a_record_that_cannot_be_written_in_the_end_is_one_sentence(project: Project):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import record
+from fixtures.evidence.stored import NOT_REACHED
 from tests.meta.conftest import Project
 
 CHECK_FIELDS = {
@@ -84,7 +85,9 @@ def test_a_failure_is_recorded_with_its_report(failing: Project):
 def test_a_run_stopped_early_is_not_complete(failing: Project):
     run = recorded(failing, "-x", "tests/test_failing.py", "tests/test_small.py")
     assert run["complete"] is False
-    assert len(run["checks"]) == 1
+    assert len(run["checks"]) == run["selected"] == 9
+    assert [check["outcome"] for check in run["checks"]].count("failed") == 1
+    assert [check["reason"] for check in run["checks"]].count(NOT_REACHED) == 8
 
 
 def test_warnings_are_recorded(project: Project):
