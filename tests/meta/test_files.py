@@ -19,9 +19,10 @@ import fixtures.__main__
 from fixtures import files
 from fixtures.errors import BadInput
 from fixtures.evidence import proven, report
-from fixtures.files import PAGE, RECORD, check_file, check_folder, write_whole
+from fixtures.evidence.stored import read
+from fixtures.files import PAGE, RECORD, check_file, check_folder, read_whole, write_whole
 from tests.meta.conftest import ROOT, Project, need_reports
-from tests.meta.records import EARLIER, a_record
+from tests.meta.records import EARLIER, FAILED, a_check, a_record
 from tests.meta.test_options import refused
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -451,6 +452,52 @@ def test_a_record_without_its_equals_sign_takes_no_test_for_a_place(project: Pro
         result, r"--record .*test_small\.py: that file is there and is not what --record writes"
     )
     assert test.read_text() == before
+
+
+# Reading.
+
+
+@ODD
+def test_what_is_no_file_is_not_read(odd, kind):
+    sentence = rf"{odd[kind]} cannot be read \(it is a {kind}\); give a record of this suite\.$"
+    with pytest.raises(BadInput, match=sentence):
+        read(odd[kind])
+
+
+def test_a_record_is_read_from_a_pipe_that_the_shell_made():
+    reader, writer = os.pipe()
+    text = json.dumps(a_record())
+    with os.fdopen(writer, "w") as write_end:
+        write_end.write(text)
+    stored = read(Path(f"/dev/fd/{reader}"))
+    os.close(reader)
+    assert list(stored.checks) == [("it-holds", "numpy", "smallest", "float32")]
+
+
+def test_a_record_is_read_from_the_standard_input(tmp_path):
+    (tmp_path / "new.json").write_text(json.dumps(a_record(a_check(**FAILED))))
+    result = subprocess.run(
+        [sys.executable, "-m", "fixtures", "diff", "/dev/stdin", str(tmp_path / "new.json")],
+        cwd=ROOT, input=json.dumps(a_record()), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1, result.stderr
+    assert "Regressed: 1 newly failing." in result.stdout
+
+
+@pytest.mark.parametrize("of", ["file", "stream"])
+def test_no_more_is_read_than_a_bound(tmp_path, monkeypatch, of):
+    monkeypatch.setattr(files, "MOST", 2)
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.truncate(2 * files.MIB)
+    assert len(read_whole(path, "a file")) == 2 * files.MIB
+    with path.open("ab") as file:
+        file.truncate(1000 * files.MIB)
+    with path.open("rb") as file:
+        name = path if of == "file" else Path(f"/dev/fd/{file.fileno()}")
+        with pytest.raises(BadInput, match=r"it is larger than 2 MiB\); give a file\.$"):
+            read_whole(name, "a file")
+        assert of == "file" or os.lseek(file.fileno(), 0, os.SEEK_CUR) < 4 * files.MIB
 
 
 # Full file systems.
