@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -500,7 +501,80 @@ def test_no_more_is_read_than_a_bound(tmp_path, monkeypatch, of):
         assert of == "file" or os.lseek(file.fileno(), 0, os.SEEK_CUR) < 4 * files.MIB
 
 
+# Readers that leave.
+
+
+@pytest.fixture
+def leaving(tmp_path):
+    """Exit status and errors of a command of which nobody reads what it prints, or its first line.
+
+    What it prints is more than a pipe holds.
+    """
+    many = [f"claim-{n}" for n in range(1000)]
+    (tmp_path / "old.json").write_text(json.dumps(a_record(*map(a_check, many))))
+    failing = (a_check(name, **FAILED) for name in many)
+    (tmp_path / "new.json").write_text(json.dumps(a_record(*failing)))
+
+    def leaving(*arguments: str, lines: int, errors: bool = False) -> tuple[int, str]:
+        with subprocess.Popen(
+            [sys.executable, "-m", "fixtures", *arguments], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT if errors else subprocess.PIPE,
+            env=BUFFERED, cwd=tmp_path,
+        ) as command:  # fmt: skip
+            for _ in range(lines):
+                assert command.stdout.readline()
+            command.stdout.close()
+            said = "" if errors else command.stderr.read()
+            return command.wait(), said
+
+    return leaving
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("format_", ["text", "json", "markdown"])
+def test_a_reader_that_leaves_is_no_failure(leaving, format_, lines):
+    command = ("diff", "old.json", "new.json", "--format", format_)
+    assert leaving(*command, lines=lines) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [("--help", 0), ("diff --help", 0), ("diff old.json old.json", 0)]
+)
+def test_a_reader_of_little_that_leaves_is_none_either(leaving, arguments, status):
+    assert leaving(*shlex.split(arguments), lines=0) == (status, "")
+
+
+@pytest.mark.parametrize("arguments", ["diff old.json none.json", "no-such-command"])
+def test_a_reader_of_errors_that_leaves_is_none_either(leaving, arguments):
+    assert leaving(*shlex.split(arguments), lines=0, errors=True) == (2, "")
+
+
+def test_a_reader_of_a_page_that_leaves_is_no_failure(leaving):
+    need_reports()
+    command = ("report", "old.json", "-o", "/dev/stdout")
+    assert leaving(*command, lines=1) == (0, "report: /dev/stdout\n")
+
+
 # Full file systems.
+
+
+@pytest.mark.parametrize("arguments", ["diff old.json new.json", "diff --help"])
+def test_what_cannot_be_printed_is_one_sentence(tmp_path, arguments):
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        pytest.skip("there is no device that is always full")
+    for name, check in (("old", a_check()), ("new", a_check(**FAILED))):
+        (tmp_path / f"{name}.json").write_text(json.dumps(a_record(check)))
+    with full.open("w") as nowhere:
+        result = subprocess.run(
+            [sys.executable, "-m", "fixtures", *shlex.split(arguments)], stdout=nowhere,
+            stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path,
+            env=BUFFERED,
+        )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr == (
+        "the standard output cannot be written (No space left on device); send it elsewhere.\n"
+    )
 
 
 def test_a_page_for_which_there_is_no_room_is_one_sentence(tmp_path, capsys, monkeypatch):
