@@ -121,7 +121,7 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """A project with three claims: one exact, one of rounding, one about torch alone."""
     path = tmp_path / "checkout"
-    path.mkdir()
+    (path / "report").mkdir(parents=True)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, path)
     shutil.copytree(

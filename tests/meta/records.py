@@ -11,6 +11,9 @@ SMALLEST = {
     "directions": 1, "scale": 1.0,
 }  # fmt: skip
 
+EARLIER = '{"an": "earlier record"}'
+"""Such as may be in the place of a new one."""
+
 
 def a_check(claim="it-holds", adapter="numpy", case="smallest", **changed):
     kind = changed.get("kind", "rounding")

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.adapters import adapters
 from tests.meta.conftest import ROOT, Project
+from tests.meta.records import EARLIER
 
 HIDE_TORCH = """
     import fixtures.adapters.torch as torch_adapter
@@ -74,9 +75,9 @@ def test_a_record_that_cannot_be_written_is_refused(project: Project):
 
 
 def test_a_refused_run_leaves_an_earlier_record_alone(project: Project):
-    record = project.write("run.json", "earlier")
+    record = project.write("run.json", EARLIER)
     assert project.pytest(f"--record={record}", "--seed", "x").returncode != 0
-    assert record.read_text() == "earlier"
+    assert record.read_text() == EARLIER
 
 
 def test_an_impossible_case_is_refused(project: Project):

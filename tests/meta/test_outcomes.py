@@ -9,6 +9,7 @@ import re
 import pytest
 
 from tests.meta.conftest import Project
+from tests.meta.records import EARLIER
 
 ODD = """
 import numpy as np
@@ -171,17 +172,17 @@ def test_a_file_that_cannot_be_read_makes_the_run_incomplete(project: Project):
     ids=["no-such-file", "no-such-claim", "collect-only"],
 )
 def test_a_run_of_nothing_leaves_an_earlier_record_alone(project: Project, arguments):
-    record = project.write("run.json", "earlier")
+    record = project.write("run.json", EARLIER)
     project.pytest("--record=run.json", *arguments)
-    assert record.read_text() == "earlier"
+    assert record.read_text() == EARLIER
 
 
 def test_a_file_that_cannot_be_read_leaves_an_earlier_record_alone(project: Project):
-    record = project.write("run.json", "earlier")
+    record = project.write("run.json", EARLIER)
     project.write("tests/test_unreadable.py", "import nothing_of_this_name")
     result = project.pytest("--record=run.json")
     assert result.returncode == pytest.ExitCode.INTERRUPTED
-    assert record.read_text() == "earlier"
+    assert record.read_text() == EARLIER
     assert "record: none written, as nothing was run" in result.stdout
 
 
@@ -245,6 +246,7 @@ def test_a_record_that_cannot_be_written_in_the_end_is_one_sentence(project: Pro
             shutil.rmtree("folder", ignore_errors=True)
         """,
     )
+    (project.path / "folder").mkdir()
     result = project.pytest("-p", "remove", "--record=folder/run.json", PYTHONPATH=".")
     assert result.returncode == pytest.ExitCode.INTERNAL_ERROR
     assert re.search(r"^--record .*: it could not be written \(No such file", result.stdout, re.M)

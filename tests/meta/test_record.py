@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.errors import BadInput
 from fixtures.evidence import record
 from fixtures.evidence.stored import NOT_REACHED
 from tests.meta.conftest import Project
+from tests.meta.records import EARLIER
 
 CHECK_FIELDS = {
     "nodeid", "line", "claim", "kind", "family", "claim_hash", "case", "case_hash", "adapter",
@@ -117,15 +119,15 @@ def test_collecting_only_writes_no_record(project: Project):
 
 def test_an_interrupted_write_leaves_the_earlier_record(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
-    path.write_text("earlier")
+    path.write_text(EARLIER)
 
     def fail(*_, **__):
         raise OSError("no space left")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(BadInput, match=r"run\.json: it could not be written \(no space left\)\."):
         record.write(path, {"checks": []})
-    assert path.read_text() == "earlier"
+    assert path.read_text() == EARLIER
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -120,6 +120,60 @@ def test_requirements_that_are_none_are_refused_before_anything_is_made(machine,
     assert machine.commands == []
 
 
+def test_the_folder_is_made_in_one_that_is_there(machine, capsys):
+    machine.folder = machine.folder / "mistyped" / "name"
+    assert machine.upgrade() == 2
+    assert f"there is no folder {machine.folder.parent}; make it first." in capsys.readouterr().err
+    assert machine.commands == []
+    assert not machine.folder.parent.exists()
+
+
+def test_the_folder_is_seen_from_where_the_command_is_run(machine, monkeypatch, tmp_path):
+    """And not from the checkout, in which pytest runs."""
+    monkeypatch.chdir(tmp_path)
+    machine.folder = Path("here")
+    assert machine.upgrade() == 0
+    runs = [command for command in machine.commands if "pytest" in command and "-m" in command]
+    assert [command[5] for command in runs] == [
+        f"--record={tmp_path / 'here' / name}.json" for name in ("old", "new")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("old/mine.txt", "old is no environment; remove it"),
+        ("new/mine.txt", "new is no environment; remove it"),
+        ("new", "new is no environment; remove it"),
+        ("new-values/mine.txt", "new-values is no folder of compared values; remove it"),
+        ("old-values", "old-values is no folder of compared values; remove it"),
+        ("new.json", "new.json: that file is there and is not what --folder writes; remove it"),
+        ("report.html", "report.html: that file is there and is not what --folder writes"),
+    ],
+)
+def test_what_no_upgrade_made_stays(machine, capsys, name, said):
+    mine = machine.folder / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    assert machine.upgrade() == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert len(told.splitlines()) == 1
+    assert machine.commands == []
+    assert mine.read_text() == "mine"
+
+
+def test_what_an_earlier_upgrade_made_is_made_again(machine):
+    need_reports()
+    assert machine.upgrade() == 0
+    for name in ("old/pyvenv.cfg", "old-values/0.npz", "new-values/0.part"):
+        path = machine.folder / name
+        path.parent.mkdir()
+        path.write_text("earlier")
+    assert machine.upgrade() == 0
+    assert not (machine.folder / "old-values").exists()
+
+
 def test_without_what_reports_need_the_verdict_stands(machine, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     machine.records["new"] = a_record(a_check(**FAILED))
