@@ -18,5 +18,6 @@ pytest_plugins = [
     "fixtures.selection",
     "fixtures.fuzzing",
     "fixtures.reporting",
+    "fixtures.condensing",
     "fixtures.scheduling",
 ]
