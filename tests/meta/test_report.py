@@ -7,6 +7,7 @@ import json
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -92,6 +93,7 @@ class Elements(HTMLParser):
 def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
     text = page(real_claims()).read_text(encoding="utf-8")
     ids = {attributes.get("id") for _, attributes in Elements(text).found}
+    assert ids >= set(all_claims())
     assert ids >= {f"claim-{name}" for name in all_claims()}
     assert "output[:, -1] == h[-1]" in text
     assert "def test_output_last_step_is_h(run):" in text
@@ -102,9 +104,59 @@ def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
 def test_no_id_stands_twice_in_a_page(page):
     """Not in the pictures either, of which there is one for each dtype."""
     text = page(a_record(a_check(), a_check(dtype="float64"))).read_text(encoding="utf-8")
-    ids = [attributes["id"] for _, attributes in Elements(text).found if "id" in attributes]
+    ids = ids_of(text)
     assert text.count("<svg") == 4
     assert len(set(ids)) == len(ids)
+
+
+def ids_of(text):
+    return [attributes["id"] for _, attributes in Elements(text).found if "id" in attributes]
+
+
+HOSTILE_NAMES = (
+    "", " ", "a b", "a\tb", "a\rb", "a\nb", "a%20b", "%", "#", "é", NASTY, "x", "claim-x",
+    "claim-claim-x", "claim-", "claim-matrix", "claim-claim-matrix",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("upgrade", [False, True], ids=["run", "verdict"])
+def test_no_id_stands_twice_whatever_the_claims_are_called(page, upgrade):
+    """Not even where they are called as the page calls its own parts, its pictures' too."""
+
+    def page_of(*names):
+        old = a_record(*(a_check(name, dtype=d) for name in names for d in ("float32", "float64")))
+        new = copy.deepcopy(old)
+        for check in new["checks"]:
+            check |= MOVED
+        return page(*((old, new) if upgrade else (old,))).read_text(encoding="utf-8")
+
+    own = [one for one in ids_of(page_of("it-holds")) if "it-holds" not in one]
+    assert {"content", "matrix", "text", "recipe-numpy"} < set(own)
+    names = dict.fromkeys((*own, *HOSTILE_NAMES))
+    text = page_of(*names)
+    ids = ids_of(text)
+    assert len(set(ids)) == len(ids)
+    assert set(own) <= set(ids)
+    assert "x" in ids
+    articles = [a for tag, a in Elements(text).found if tag == "article"]
+    assert len(articles) == len(names)
+    assert not [one["id"] for one in articles if set(one["id"]) & set(" \t\r\n") or not one["id"]]
+    links = {a["href"] for tag, a in Elements(text).found if tag == "a" and "href" in a}
+    assert {unquote(one[1:]) for one in links if one.startswith("#")} <= set(ids)
+    assert {f"#{quote(one['id'])}" for one in articles} <= links
+
+
+def test_links_inside_the_page_are_those_of_the_list_of_claims(page):
+    text = page(real_claims(), moved(real_claims())).read_text(encoding="utf-8")
+    links = {a["href"] for tag, a in Elements(text).found if tag == "a" and "href" in a}
+    assert "#torch-h-n-goes-by-layer-then-direction" in links
+    assert not [one for one in links if one.startswith("#claim-")]
+
+
+def test_what_is_searched_is_in_the_page_once(page):
+    """A claim's statement, but for the source of its test."""
+    text = page(real_claims()).read_text(encoding="utf-8")
+    assert text.count("h_n and c_n are ordered by layer, and within a layer") == 2
 
 
 def test_the_same_record_makes_the_same_page(page):
@@ -346,6 +398,12 @@ def fill(chromium, name, value):
     )
 
 
+IN_SIGHT = """
+const box = document.getElementById(arguments[0]).getBoundingClientRect();
+return box.height > 0 && box.top > -1 && box.top < innerHeight;
+"""
+
+
 def test_filters_leave_what_was_asked_for(chromium, both):
     open_page(chromium, both["run"])
     claims = all_claims()
@@ -353,8 +411,7 @@ def test_filters_leave_what_was_asked_for(chromium, both):
     fill(chromium, "family", "layers")
     wanted = [name for name, one in claims.items() if one.family == "layers"]
     assert shown(chromium) == shown(chromium, "tr[data-claim]") == wanted
-    said = chromium.execute_script("return document.querySelector('output').textContent")
-    assert said == f"{len(wanted)} of {len(claims)} claims shown"
+    assert said(chromium) == f"{len(wanted)} of {len(claims)} claims shown"
     fill(chromium, "family", "")
     fill(chromium, "outcome", "failed")
     assert shown(chromium) == [next(iter(claims))]
@@ -362,9 +419,170 @@ def test_filters_leave_what_was_asked_for(chromium, both):
     fill(chromium, "text", "Last-Step")
     assert "output-last-step-is-h" in shown(chromium)
     assert "mnist-logits-are-the-oracles" not in shown(chromium)
+    show_all(chromium)
+    assert shown(chromium) == list(claims)
+
+
+def show_all(chromium):
     chromium.execute_script("document.querySelector('form button[type=reset]').click()")
     assert chromium.execute_async_script("setTimeout(arguments[0], 20)") is None
-    assert shown(chromium) == list(claims)
+
+
+def said(chromium):
+    return chromium.execute_script("return document.querySelector('output').textContent")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("gate order", ["keras-gates-are-i-f-c-o", "tf1-gates-are-i-j-f-o"]),
+        ("ORDER  gate ", ["keras-gates-are-i-f-c-o", "tf1-gates-are-i-j-f-o"]),
+        ("load weights", ["weights-read-back-are-those-loaded"]),
+        ("bidirectional h_n", ["torch-h-n-goes-by-layer-then-direction"]),
+        ("directions + direction] ==", ["torch-h-n-goes-by-layer-then-direction"]),
+        ("last step is h", ["output-last-step-is-h"]),
+        ("direction goes-by", ["torch-h-n-goes-by-layer-then-direction"]),
+        ("visible made", ["c-of-every-step-is-the-oracles"]),
+        ("D6", ["torch-h-n-goes-by-layer-then-direction"]),
+        ("mnist multi-layer", ["mnist-logits-are-the-oracles"]),
+        ("three bidirectional layers: 6 rows", ["torch-h-n-goes-by-layer-then-direction"]),
+    ],
+)
+def test_words_are_searched_in_all_that_is_said_of_a_claim(chromium, both, text, found):
+    """In its id, statement, formula, recipe and sources, in any order."""
+    open_page(chromium, both["run"])
+    fill(chromium, "text", text)
+    assert set(found) <= set(shown(chromium))
+    assert shown(chromium) == shown(chromium, "tr[data-claim]")
+    assert len(shown(chromium)) < len(all_claims()) / 2
+    fill(chromium, "text", f"{text} nowhere-at-all")
+    assert shown(chromium) == []
+
+
+def test_recipes_are_searched_with_the_claims(chromium, both):
+    open_page(chromium, both["run"])
+    recipes = (
+        "return [...document.querySelectorAll('[data-recipe]')]"
+        ".filter((one) => one.checkVisibility()).map((one) => one.id)"
+    )
+    everywhere = ["recipe-torch", "recipe-numpy"]
+    claims = len(all_claims())
+    assert chromium.execute_script(recipes) == everywhere
+    assert said(chromium) == f"{claims} of {claims} claims shown"
+    fill(chromium, "text", "WEIGHT_ih_ load_state_dict")
+    assert chromium.execute_script(recipes) == ["recipe-torch"]
+    assert said(chromium) == f"0 of {claims} claims, 1 of 2 recipes shown"
+    fill(chromium, "text", "class")
+    assert chromium.execute_script(recipes) == everywhere
+    fill(chromium, "text", "nowhere-at-all")
+    assert chromium.execute_script(recipes) == []
+    chromium.execute_script("location.hash = 'recipe-numpy'")
+    assert chromium.execute_async_script("setTimeout(arguments[0], 50)") is None
+    assert chromium.execute_script(recipes) == ["recipe-numpy"]
+    show_all(chromium)
+    assert chromium.execute_script(recipes) == everywhere
+
+
+VIEW = "?text=step+is&family=output+and+state&outcome=proven&adapter=torch"
+
+
+def state(chromium):
+    """What the form asks for."""
+    return chromium.execute_script(
+        "return [...new FormData(document.querySelector('form'))].map((one) => one.join('='))"
+    )
+
+
+def test_an_address_sets_the_form(chromium, both):
+    open_page(chromium, both["run"], fragment=VIEW)
+    assert state(chromium) == [
+        "text=step is", "adapter=torch", "family=output and state", "outcome=proven",
+    ]  # fmt: skip
+    assert 0 < len(shown(chromium)) < 10
+    assert chromium.execute_script("return location.search") == VIEW
+
+
+def test_the_form_sets_the_address_and_the_address_the_same_view(chromium, both):
+    open_page(chromium, both["run"], fragment="?kept=1")
+    assert chromium.execute_script("return location.search") == "?kept=1"
+    fill(chromium, "text", " step  is & 100% # é ")
+    fill(chromium, "text", " step is ")
+    fill(chromium, "family", "output and state")
+    fill(chromium, "outcome", "proven")
+    chromium.execute_script("document.querySelector('[name=adapter][value=numpy]').click()")
+    address = chromium.current_url
+    assert address == both["run"].as_uri() + VIEW.replace("?", "?kept=1&")
+    before = shown(chromium)
+    chromium.get("about:blank")
+    chromium.get(address)
+    assert shown(chromium) == before != []
+    show_all(chromium)
+    assert chromium.current_url == both["run"].as_uri() + "?kept=1"
+    assert shown(chromium) == list(all_claims())
+    assert chromium.get_log("browser") == []
+
+
+def test_an_address_without_an_adapter_is_of_none(chromium, both):
+    open_page(chromium, both["run"])
+    for name in ("torch", "numpy"):
+        chromium.execute_script(f"document.querySelector('[name=adapter][value={name}]').click()")
+    assert chromium.current_url.endswith("?adapter=")
+    chromium.refresh()
+    assert "adapter=torch" not in state(chromium)
+    assert "adapter=numpy" not in state(chromium)
+
+
+def test_what_an_address_asks_for_and_is_not_there_is_ignored(chromium, both):
+    open_page(chromium, both["run"], fragment="?family=none&outcome=x&adapter=y&other=z&text=")
+    assert state(chromium) == ["text=", "adapter=torch", "adapter=numpy", "family=", "outcome="]
+    open_page(chromium, both["run"], fragment="?adapter=y&adapter=numpy&outcome=failed&%ff=%")
+    assert state(chromium) == ["text=", "adapter=numpy", "family=", "outcome=failed"]
+    assert chromium.get_log("browser") == []
+
+
+def test_a_browser_that_keeps_its_address_shows_the_page_all_the_same(chromium, both):
+    open_page(chromium, both["run"])
+    chromium.execute_script("history.replaceState = () => { throw new Error('refused'); }")
+    fill(chromium, "family", "layers")
+    assert {all_claims()[name].family for name in shown(chromium)} == {"layers"}
+    assert chromium.current_url == both["run"].as_uri()
+    assert chromium.get_log("browser") == []
+
+
+@pytest.mark.parametrize("name", ["output-last-step-is-h", "claim-output-last-step-is-h"])
+def test_a_claim_that_an_address_names_is_shown_beside_its_view(chromium, both, name):
+    claims = all_claims()
+    layers = [one for one, claim in claims.items() if claim.family == "layers"]
+    open_page(chromium, both["run"], fragment=f"?family=layers#{name}")
+    assert set(shown(chromium)) == {*layers, "output-last-step-is-h"}
+    assert shown(chromium, "tr[data-claim]") == layers
+    assert said(chromium) == f"{len(layers)} of {len(claims)} claims shown, and the one linked to"
+    assert chromium.execute_script(IN_SIGHT, "output-last-step-is-h")
+    assert chromium.execute_script("return document.activeElement.id") == "output-last-step-is-h"
+    outlined = "return getComputedStyle(document.getElementById(arguments[0])).outlineStyle"
+    chromium.execute_script("document.activeElement.blur()")
+    assert chromium.execute_script(outlined, "output-last-step-is-h") == "solid"
+    fill(chromium, "family", "equations")
+    assert {claims[one].family for one in shown(chromium)} == {"equations"}
+    assert chromium.current_url == both["run"].as_uri() + "?family=equations"
+    fill(chromium, "family", "")
+    chromium.execute_script("location.hash = arguments[0]", name)
+    assert chromium.execute_async_script("setTimeout(arguments[0], 50)") is None
+    fill(chromium, "family", "output and state")
+    assert chromium.current_url.endswith(f"?family=output+and+state#{name}")
+
+
+def test_a_link_finds_its_claim_whatever_it_is_called(chromium, page):
+    names = ["matrix", "a b", "a\tb", "%41", "é", NASTY]
+    open_page(chromium, page(a_record(*(a_check(name) for name in names))))
+    for place in range(len(names)):
+        followed = chromium.execute_async_script(
+            "const [place, done] = arguments;"
+            "document.querySelectorAll('.matrix tr[data-claim] a')[place].click();"
+            "setTimeout(() => done(document.activeElement.querySelector('h3 a').textContent), 50)",
+            place,
+        )
+        assert followed == names[place]
 
 
 def test_an_adapter_that_is_not_asked_for_is_not_shown(chromium, both):
@@ -385,19 +603,16 @@ def test_a_verdict_is_filtered_by_change(chromium, both):
     assert shown(chromium) == [list(all_claims())[5]]
 
 
-def test_a_link_to_a_claim_shows_it_whatever_is_filtered(chromium, both):
+@pytest.mark.parametrize("before", ["", "claim-"], ids=["id", "former"])
+def test_a_link_to_a_claim_shows_it_whatever_is_filtered(chromium, both, before):
     name = "torch-h-n-goes-by-layer-then-direction"
-    in_sight = (
-        "const box = document.getElementById(arguments[0]).getBoundingClientRect();"
-        "return box.height > 0 && box.top > -1 && box.top < innerHeight"
-    )
-    open_page(chromium, both["run"], fragment=f"#claim-{name}")
-    assert chromium.execute_script(in_sight, f"claim-{name}")
+    open_page(chromium, both["run"], fragment=f"#{before}{name}")
+    assert chromium.execute_script(IN_SIGHT, name)
     fill(chromium, "family", "layers")
-    assert not chromium.execute_script(in_sight, f"claim-{name}")
-    chromium.execute_script("location.hash = ''; location.hash = arguments[0]", f"claim-{name}")
+    assert not chromium.execute_script(IN_SIGHT, name)
+    chromium.execute_script("location.hash = ''; location.hash = arguments[0]", f"{before}{name}")
     assert chromium.execute_async_script("setTimeout(arguments[0], 50)") is None
-    assert chromium.execute_script(in_sight, f"claim-{name}")
+    assert chromium.execute_script(IN_SIGHT, name)
 
 
 def test_a_records_strings_run_nothing(chromium, page):
