@@ -273,12 +273,13 @@ def test_a_check_without_disk_or_memory_was_not_run(project: Project, workers):
 
 FULL_DISK = """
 import fixtures.evidence.outputs as outputs
+from fixtures.errors import BadInput
 
 save = outputs.save
 
 def full(folder, key, arrays):
     if key[2] == "smallest":
-        raise OSError(28, "No space left on device")
+        raise BadInput("it could not be written") from OSError(28, "No space left on device")
     save(folder, key, arrays)
 
 outputs.save = full

@@ -201,13 +201,38 @@ def test_a_fault_at_one_size_only_is_shrunk_to_it(monkeypatch):
 
 def test_an_adapter_that_raises_is_reported_with_the_claim_and_the_case(monkeypatch):
     def broken(*_: object) -> Run:
-        raise MemoryError("no room")
+        raise RuntimeError("no room")
 
     monkeypatch.setattr(Numpy, "run", broken)
     report = str(found_by(SHORT))
     assert re.search(r"^claim \S+ \((exact|rounding)\) does not hold$", report, re.MULTILINE)
-    assert "raised     MemoryError: no room" in report
+    assert "raised     RuntimeError: no room" in report
     assert "repeat(" in report
+
+
+LACKS_MEMORY = """
+from fixtures.adapters.numpy import Numpy
+
+
+def run(self, experiment):
+    raise MemoryError("no room")
+
+
+Numpy.run = run
+"""
+
+
+def test_random_cases_without_memory_say_nothing_against_the_adapter(project: Project):
+    shutil.copy(ROOT / "tests" / "test_random.py", project.path / "tests")
+    project.write("tests/test_small.py", CLAIMS)
+    project.write("lacks.py", LACKS_MEMORY)
+    result = project.pytest("-p", "lacks", "-n", "2", "--record=run.json", PYTHONPATH=".")
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "random cases: stopped, MemoryError: no room" in result.stdout
+    assert "does not hold" not in result.stdout
+    run = json.loads((project.path / "run.json").read_text())
+    assert run["random"]["not_run"] == "MemoryError: no room"
+    assert not run["complete"]
 
 
 def test_a_fault_that_comes_and_goes_is_reported_all_the_same(monkeypatch):

@@ -56,7 +56,7 @@ def test_answers_name_claims_that_stand():
 
 def test_every_option_of_the_command_line_is_there(project):
     shown = project.pytest("--help").stdout.partition("lstm-equivalence:")[2].partition("\n\n")[0]
-    options = re.findall(r"^  (--[a-z]+)", shown, re.MULTILINE)
+    options = re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)
     assert len(options) >= 6
     assert [option for option in options if option not in README] == []
 
