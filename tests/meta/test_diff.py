@@ -78,7 +78,7 @@ def test_what_could_not_be_compared_does_not_hold_as_before(judge):
     found = judge(old, new)
     assert found.exit_status == 0
     assert found.sentence == (
-        "Nothing regressed, nothing moved: 2 checks hold as before, 1 not comparable."
+        "Nothing regressed, nothing moved: 2 checks held as before, 1 check not comparable."
     )
     for check in new["checks"]:
         check["case_hash"] = "d2"
@@ -95,7 +95,8 @@ def test_what_was_fixed_is_told_beside_what_holds(judge):
     new["checks"][0] |= MOVED
     new["checks"][1] = a_check("was-broken")
     assert judge(old, new).sentence == (
-        "Nothing regressed: 1 of 1 checks moved within rounding, 1 fixed, 1 still failing."
+        "Nothing regressed: 1 of 1 check moved within rounding, "
+        "1 check fixed, 1 check still failing."
     )
 
 
@@ -222,9 +223,7 @@ def test_a_part_of_a_run_gives_no_verdict_of_health(judge, which, changed):
     assert found.exit_status == 2
     assert found.sentence.startswith("No verdict")
     assert f"in part: {found.gaps[0]}" in words.text(found, width=1000)
-    assert found.sentence == (
-        "No verdict: of the 1 checks compared none regressed, and that is a part."
-    )
+    assert found.sentence == ("No verdict: of 1 check compared none regressed, and that is a part.")
 
 
 def test_a_part_of_a_run_still_shows_what_broke(judge):
@@ -249,16 +248,14 @@ def test_what_was_not_run_is_no_regression_and_not_the_same(judge):
     both = judge(of_both(), of_both() | {"checks": [a_check(), a_check(adapter="torch", **NOT_RUN)],
                                          "complete": False})  # fmt: skip
     assert both.exit_status == 2
-    assert both.sentence == "No verdict: 1 not run; of the 1 checks compared none regressed."
+    assert both.sentence == "No verdict: 1 check not run; of 1 check compared none regressed."
 
 
 def test_what_breaks_beside_what_was_not_run_is_a_regression(judge):
     checks = [a_check(**FAILED), a_check(adapter="torch", **NOT_RUN)]
     found = judge(of_both(), of_both() | {"checks": checks, "complete": False})
     assert found.exit_status == 1
-    assert found.sentence == (
-        "Regressed: numpy: 1 claim broken, 1 check. Of the checks before, 1 not run."
-    )
+    assert found.sentence == ("Regressed: numpy: 1 claim broken, 1 check. And 1 check not run.")
 
 
 @pytest.mark.parametrize(
@@ -380,8 +377,8 @@ def test_what_explains_nothing_comes_after_what_fails(judge):
     places = [
         text.index(heading)
         for heading in (
-            "surface changed", "numpy version changed", "newly failing (1)", "numpy fact changed",
-            "environment changed",
+            "surface changed", "numpy version changed", "newly failing (1 check)",
+            "numpy fact changed", "environment changed",
         )
     ]  # fmt: skip
     assert places == sorted(places)

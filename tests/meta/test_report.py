@@ -672,4 +672,4 @@ def test_a_verdict_without_a_change_makes_a_page(tmp_path):
     for name in ("old", "new"):
         (tmp_path / f"{name}.json").write_text(json.dumps(a_record()))
     text = report.of_verdict(diff(read(tmp_path / "old.json"), read(tmp_path / "new.json")))
-    assert "Nothing regressed, nothing moved: 1 checks hold as before." in text
+    assert "Nothing regressed, nothing moved: 1 check held as before." in text
