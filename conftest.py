@@ -15,9 +15,9 @@ if Path(__file__).resolve().parent not in Path(fixtures.__file__ or "").resolve(
     )
 
 pytest_plugins = [
-    "fixtures.selection",
-    "fixtures.fuzzing",
-    "fixtures.scheduling",
-    "fixtures.reporting",
-    "fixtures.condensing",
+    "fixtures.plugin.selection",
+    "fixtures.plugin.fuzzing",
+    "fixtures.plugin.scheduling",
+    "fixtures.plugin.reporting",
+    "fixtures.plugin.condensing",
 ]

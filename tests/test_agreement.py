@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import every, one_direction, some
-from fixtures.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
-from fixtures.evidence.claims import ABOUT_TORCH, claim
+from fixtures.checks.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
+from fixtures.claims import ABOUT_TORCH, claim
 
 EVERY_STEP = some(
     one_direction,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from fixtures.cases import bidirectional, named, some
-from fixtures.compare import (
+from fixtures.checks.compare import (
     assert_different,
     assert_same_bits,
     assert_structure,
     assert_ways_agree,
     assert_within_rounding,
 )
-from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
-from fixtures.rounding import oracle_of
+from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.oracle.rounding import oracle_of
 
 
 @claim(

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import named, one_layer, some
-from fixtures.compare import assert_different, assert_same_bits, assert_ways_agree
-from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
-from fixtures.reference import sigmoid
-from fixtures.rounding import beside
-from fixtures.weights import GATES
+from fixtures.checks.compare import assert_different, assert_same_bits, assert_ways_agree
+from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.model.weights import GATES
+from fixtures.oracle.reference import sigmoid
+from fixtures.oracle.rounding import beside
 
 ONE_STEP = some(
     lambda case: one_layer(case) and case.time == 1 and case.bias != "none",

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import every, some
-from fixtures.compare import assert_ways_agree, assert_within_rounding
-from fixtures.evidence.claims import ABOUT_TORCH, claim
-from fixtures.inputs import Upstream
-from fixtures.rounding import gradients_of
+from fixtures.checks.compare import assert_ways_agree, assert_within_rounding
+from fixtures.claims import ABOUT_TORCH, claim
+from fixtures.model.experiment import Upstream
+from fixtures.oracle.rounding import gradients_of
 
 CASES = (
     "smallest", "one-step", "hundred-steps", "saturated", "no-bias", "two-layers", "two-widths",

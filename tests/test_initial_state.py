@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fixtures.cases import named, some
-from fixtures.compare import assert_different, assert_same_bits
-from fixtures.evidence.claims import claim
-from fixtures.perlayer import State
+from fixtures.checks.compare import assert_different, assert_same_bits
+from fixtures.claims import claim
+from fixtures.model.perlayer import State
 
 DEFAULT = some(
     lambda case: case.initial == "default",

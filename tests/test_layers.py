@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fixtures.cases import some
-from fixtures.compare import assert_ways_agree
-from fixtures.evidence.claims import claim
-from fixtures.perlayer import PerLayer
-from fixtures.run import Run
+from fixtures.checks.compare import assert_ways_agree
+from fixtures.claims import claim
+from fixtures.model.perlayer import PerLayer
+from fixtures.model.run import Run
 
 
 @claim(

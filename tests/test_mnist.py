@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures import reference
 from fixtures.cases import named
-from fixtures.compare import WORST, assert_same_bits, assert_structure, assert_within_rounding
-from fixtures.evidence.claims import claim
-from fixtures.rounding import oracle_of
+from fixtures.checks.compare import (
+    WORST,
+    assert_same_bits,
+    assert_structure,
+    assert_within_rounding,
+)
+from fixtures.claims import claim
+from fixtures.oracle import reference
+from fixtures.oracle.rounding import oracle_of
 
 
 @claim(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fixtures.cases import named, one_direction, one_layer, some, stacked
-from fixtures.compare import assert_different, assert_same_bits, assert_within_rounding
-from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.checks.compare import assert_different, assert_same_bits, assert_within_rounding
+from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 
 SHORT_ROWS = some(
     lambda case: one_direction(case) and case.batch > 1 and case.time > 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.fuzzing import PARTS
+from fixtures.plugin.fuzzing import PARTS
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fixtures.compare import assert_each_within_rounding
-from fixtures.evidence.claims import claim
-from fixtures.recorded import LAST, read
-from fixtures.rounding import beside, gradients_of, oracle_of
+from fixtures.cases.recorded import LAST, read
+from fixtures.checks.compare import assert_each_within_rounding
+from fixtures.claims import claim
+from fixtures.oracle.rounding import beside, gradients_of, oracle_of
 
 RECORDING = "TensorFlow 1.15.5"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fixtures.cases import bidirectional, named, one_direction
-from fixtures.compare import assert_refused, assert_structure
-from fixtures.evidence.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.checks.compare import assert_refused, assert_structure
+from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 
 SHAPES_ARE_THE_SAME_IN_FLOAT64 = ("float32",)
 

@@ -6,13 +6,13 @@ import numpy as np
 
 from fixtures.adapters.tensorflow import has_own_keras2
 from fixtures.cases import named, one_direction, some
-from fixtures.compare import (
+from fixtures.checks.compare import (
     assert_different,
     assert_same_bits,
     assert_structure,
     assert_ways_agree,
 )
-from fixtures.evidence.claims import ABOUT_TF1, claim
+from fixtures.claims import ABOUT_TF1, claim
 
 ONE_LAYER = named("smallest", "one-step", "integer-example", "line-by-line", "square")
 FEW_NAMES = ("smallest", "two-layers", "two-widths", "integer-example")

@@ -1,7 +1,7 @@
 """An LSTM in ball arithmetic: every number is an interval that is proven to hold the true one.
 
 Written from the equations on plain lists, gate by gate and unit by unit, and sharing no code with
-`fixtures.reference`, so that both can hardly be wrong in the same way.
+`fixtures.oracle.reference`, so that both can hardly be wrong in the same way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import flint
 
-from fixtures.run import Experiment
+from fixtures.model.experiment import Experiment
 
 BITS = 256
 """Wide enough for balls far smaller than a long double's last bit, even after 100 steps."""

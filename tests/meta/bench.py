@@ -48,7 +48,7 @@ def bare_calls() -> dict[str, float]:
     """Seconds of every adapter's runs of every case, frameworks imported beforehand."""
     from fixtures.adapters import adapters
     from fixtures.cases import named_cases
-    from fixtures.run import Lab
+    from fixtures.checks.lab import Lab
 
     lab, seconds = Lab(0), {}
     first = named_cases()[0]

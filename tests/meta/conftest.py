@@ -23,9 +23,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 CLAIMS = """
 import numpy as np
 from fixtures.cases import named
-from fixtures.compare import assert_same_bits, assert_structure, assert_within_rounding
-from fixtures.evidence.claims import claim
-from fixtures.rounding import oracle_of
+from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
+from fixtures.claims import claim
+from fixtures.oracle.rounding import oracle_of
 
 
 @claim(kind="exact", statement="It holds.", formula="h == h", cases=named("smallest", "one-unit"))
@@ -46,8 +46,8 @@ def test_it_is_torchs(run):
 FAILING = """
 import numpy as np
 from fixtures.cases import named
-from fixtures.compare import assert_same_bits
-from fixtures.evidence.claims import claim
+from fixtures.checks.compare import assert_same_bits
+from fixtures.claims import claim
 
 
 @claim(kind="exact", statement="It fails.", formula="h == 2 h", cases=named("smallest"))

@@ -7,23 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from fixtures import recorded
+from fixtures import ROOT
 from fixtures.adapters import adapters
-from fixtures.cases import Case
-from fixtures.compare import Disagreement
-from fixtures.evidence.claims import (
-    ROOT,
-    Claim,
-    all_claims,
-    cases_of,
-    check_of,
-    not_applicable,
-    not_applicable_on,
-    test_of,
-)
+from fixtures.cases import Case, recorded
+from fixtures.checks.check import check_of
+from fixtures.checks.compare import Disagreement
+from fixtures.checks.lab import Lab
+from fixtures.checks.subject import Subject, ask
+from fixtures.claims import Claim, all_claims, cases_of, not_applicable, not_applicable_on, test_of
 from fixtures.files import write_whole
-from fixtures.run import Lab
-from fixtures.subject import Subject, ask
 from tests.meta.mutants import Mutant, mutants
 
 SAMPLE = (

@@ -33,9 +33,9 @@ FRAMEWORKS = ("torch", "tensorflow", "keras", "tf_keras")
 
 Functions = dict[str, tuple[str, ...]]
 TESTED_BY: dict[tuple[str, ...], Functions] = {
-    ("test_compare.py",): {"compare": ("*",)},
-    ("test_weights.py",): {"weights": ("*",)},
-    ("test_rounding.py", "test_backward.py"): {"rounding": ("*",)},
+    ("test_compare.py",): {"checks.compare": ("*",)},
+    ("test_weights.py",): {"model.weights": ("*",), "cases.weights": ("*",)},
+    ("test_rounding.py", "test_backward.py"): {"oracle.rounding": ("*",)},
     ("test_layouts.py",): {
         "adapters.numpy": ("Layer.__init__", "Layer.weights"),
         "adapters.torch": ("Torch.build", "Torch._initial", "Torch._canonical", "Torch._rows",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from fixtures.evidence.record import SCHEMA
+from fixtures.records.record import SCHEMA
 
 SMALLEST = {
     "about": "all sizes different", "batch": 2, "time": 5, "features": 4, "units": [3],

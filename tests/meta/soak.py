@@ -30,8 +30,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from fixtures.errors import BadInput  # noqa: E402
-from fixtures.evidence.diff import REGRESSIONS, diff  # noqa: E402
-from fixtures.evidence.stored import NOT_RUN, Stored, read  # noqa: E402
+from fixtures.records.diff import REGRESSIONS, diff  # noqa: E402
+from fixtures.records.stored import NOT_RUN, Stored, read  # noqa: E402
 
 PATIENCE = 120
 """Seconds that a run may live on after its fault."""

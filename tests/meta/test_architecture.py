@@ -12,15 +12,21 @@ from tests.meta.conftest import ROOT
 FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras"}
 FIXTURES = sorted((ROOT / "fixtures").rglob("*.py"))
 ADAPTERS = sorted((ROOT / "fixtures" / "adapters").glob("*.py"))
+WAY = ("model", "cases", "oracle", "adapters", "claims", "checks", "records", "pages", "plugin")
+"""The folders of `fixtures` along the way of the data: each may import from those before it."""
+
+UNKNOWN_TO = {"adapters": {"oracle"}, "oracle": {"cases"}}
+"""But an adapter knows nothing of what is right, nor the oracle of what is tried."""
+
 CLAIMS = sorted((ROOT / "tests").glob("test_*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Every module that a file imports, anywhere in it, but for type checkers only."""
+def imported(path: Path, for_type_checkers: bool = False) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
+            node.body = node.body if for_type_checkers else []
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -40,22 +46,60 @@ def test_frameworks_are_imported_in_adapters_only(path):
     assert not imports or path in ADAPTERS
 
 
-@pytest.mark.parametrize("path", ADAPTERS, ids=named)
-def test_adapters_know_nothing_of_oracle_comparator_or_evidence(path):
-    forbidden = ("fixtures.reference", "fixtures.rounding", "fixtures.compare", "fixtures.evidence")
-    assert [name for name in imported(path) if name.startswith(forbidden)] == []
+def folder_of(path: Path) -> str:
+    """The folder of `fixtures` that a file is in; empty for one that is in none."""
+    parts = path.relative_to(ROOT / "fixtures").parts
+    return parts[0] if len(parts) > 1 else ""
 
 
-@pytest.mark.parametrize("module", ["reference", "weights", "inputs", "cases", "streams"])
-def test_the_oracle_and_what_it_stands_on_know_no_adapter(module):
-    imports = imported(ROOT / "fixtures" / f"{module}.py")
-    assert [name for name in imports if name.startswith("fixtures.adapters")] == []
+def folders_imported(path: Path) -> set[str]:
+    """The other folders of `fixtures` from which a file imports, for type checkers too."""
+    modules = [name.split(".") for name in imported(path, for_type_checkers=True)]
+    ours = {parts[1] for parts in modules if parts[0] == "fixtures" and len(parts) > 1}
+    return (ours & set(WAY)) - {folder_of(path)}
+
+
+def test_every_folder_has_its_place_on_the_way():
+    folders = {folder_of(path) for path in FIXTURES} - {""}
+    assert folders == set(WAY)
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=named)
+def test_imports_go_one_way(path):
+    """Files in no folder are what everything stands on, and `__main__`, which nothing imports."""
+    folder = folder_of(path)
+    if path.name == "__main__.py":
+        return
+    before = set(WAY[: WAY.index(folder)]) if folder else set()
+    assert folders_imported(path) <= before - UNKNOWN_TO.get(folder, set())
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=named)
+def test_no_file_of_fixtures_imports_a_test(path):
+    assert not {name for name in imported(path) if name.split(".")[0] == "tests"}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Inside a folder, too, there is no circle."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in FIXTURES
+    }
+    edges = {
+        name: {other for other in imported(path, for_type_checkers=True) if other in modules}
+        - {name}
+        for name, path in modules.items()
+    }
+    # A package's own front door gathers what its modules hold, and they do not go through it.
+    while leaves := {name for name, others in edges.items() if not others}:
+        edges = {name: others - leaves for name, others in edges.items() if name not in leaves}
+    assert edges == {}
 
 
 def test_the_oracle_shares_nothing_with_the_numpy_adapter_but_its_inputs():
     def ours(module: str) -> set[str]:
         path = ROOT / "fixtures" / f"{module}.py"
-        return {name for name in imported(path) if name.count(".") == 1 and "fixtures" in name}
+        return {name for name in imported(path) if name.count(".") == 2 and "fixtures" in name}
 
-    shared = ours("reference") & ours("adapters/numpy")
-    assert shared == {"fixtures.perlayer", "fixtures.weights"}
+    shared = ours("oracle/reference") & ours("adapters/numpy")
+    assert shared == {"fixtures.model.perlayer", "fixtures.model.weights"}

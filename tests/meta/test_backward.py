@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fixtures import backward, reference
 from fixtures.cases import named_cases
-from fixtures.compare import assert_within_rounding
-from fixtures.inputs import Upstream
-from fixtures.perlayer import PerLayer, State
-from fixtures.rounding import gradients_of
-from fixtures.run import experiment_of
-from fixtures.weights import LayerWeights
+from fixtures.cases.experiments import experiment_of
+from fixtures.checks.compare import assert_within_rounding
+from fixtures.model.experiment import Upstream
+from fixtures.model.perlayer import PerLayer, State
+from fixtures.model.weights import LayerWeights
+from fixtures.oracle import backward, reference
+from fixtures.oracle.rounding import gradients_of
 
 CASES = {case.name: case for case in named_cases()}
 NAMES = [

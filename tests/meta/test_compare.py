@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from fixtures import compare
 from fixtures.cases import DTYPES, named_cases
-from fixtures.compare import (
+from fixtures.checks import compare
+from fixtures.checks.check import Check, failure, under_way
+from fixtures.checks.compare import (
     Disagreement,
     assert_different,
     assert_refused,
@@ -18,9 +19,8 @@ from fixtures.compare import (
     assert_ways_agree,
     assert_within_rounding,
 )
-from fixtures.evidence.check import Check, failure, under_way
-from fixtures.perlayer import Array
-from fixtures.rounding import INFORMATIVE, WIDER, Expected, no_oracle_for
+from fixtures.model.perlayer import Array
+from fixtures.oracle.rounding import INFORMATIVE, WIDER, Expected, no_oracle_for
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_judged_dtype = pytest.mark.parametrize(

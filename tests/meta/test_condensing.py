@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from fixtures.condensing import condensed
-from fixtures.reporting import PROPERTY
+from fixtures.plugin.condensing import condensed
+from fixtures.plugin.reporting import PROPERTY
 from tests.meta.conftest import Project
 
 MANY = """
 import pytest
 from fixtures.cases import named
-from fixtures.compare import assert_same_bits
-from fixtures.evidence.claims import claim
+from fixtures.checks.compare import assert_same_bits
+from fixtures.claims import claim
 
 CASES = named("smallest", "one-unit", "two-layers", "hundred-steps")
 
@@ -149,8 +149,8 @@ import warnings
 
 import framework
 from fixtures.cases import named
-from fixtures.compare import assert_same_bits
-from fixtures.evidence.claims import claim
+from fixtures.checks.compare import assert_same_bits
+from fixtures.claims import claim
 
 
 @claim(kind="exact", statement="It holds.", formula="h == h", cases=named("smallest", "one-unit"))

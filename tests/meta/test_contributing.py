@@ -7,7 +7,7 @@ import re
 import pytest
 
 from fixtures.adapters import adapters
-from fixtures.evidence import known
+from fixtures.claims import known
 from tests.meta.conftest import ROOT, need
 from tests.meta.kill_matrix import row
 from tests.meta.mutants import Catalogue
@@ -28,7 +28,7 @@ def test_each_section_has_one_example_of_ten_lines_or_less():
 
 
 def test_a_case(project):
-    path = project.path / "fixtures" / "cases.py"
+    path = project.path / "fixtures" / "cases" / "named.py"
     table = "    return (\n        *given,\n"
     source = path.read_text()
     assert table in source
@@ -37,8 +37,8 @@ def test_a_case(project):
         "tests/test_wide.py",
         """
         from fixtures.cases import named
-        from fixtures.compare import assert_structure
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_structure
+        from fixtures.claims import claim
 
 
         @claim(kind="structure", statement="It is wide.", formula="1 == 1", cases=named("wide"))
@@ -52,8 +52,8 @@ def test_a_case(project):
 
 def test_a_claim(project):
     head = (
-        "from fixtures.cases import named\nfrom fixtures.compare import assert_same_bits\n"
-        "from fixtures.evidence.claims import claim\n\n\n"
+        "from fixtures.cases import named\nfrom fixtures.checks.compare import assert_same_bits\n"
+        "from fixtures.claims import claim\n\n\n"
     )
     project.write("tests/test_new.py", head + EXAMPLES["A claim"])
     ran = project.pytest("tests/test_new.py")
@@ -80,7 +80,8 @@ def test_an_adapter(project):
     need("torch")
     head = (
         "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
-        "from fixtures.adapters.torch import Torch\nfrom fixtures.run import Experiment\n"
+        "from fixtures.adapters.torch import Torch\n"
+        "from fixtures.model.experiment import Experiment\n"
         "if TYPE_CHECKING:\n    import torch\n"
     )
     project.write("fixtures/adapters/training.py", head + EXAMPLES["An adapter"])

@@ -11,12 +11,12 @@ import pytest
 
 import fixtures.__main__
 from fixtures.errors import BadInput
-from fixtures.evidence import outputs
-from fixtures.evidence import verdict as words
-from fixtures.evidence.diff import CHANGES, REGRESSIONS, UNKNOWN, diff
-from fixtures.evidence.figures import figure
-from fixtures.evidence.record import SCHEMA
-from fixtures.evidence.stored import read
+from fixtures.figures import figure
+from fixtures.pages import verdict as words
+from fixtures.records import outputs
+from fixtures.records.diff import CHANGES, REGRESSIONS, UNKNOWN, diff
+from fixtures.records.record import SCHEMA
+from fixtures.records.stored import read
 from tests.meta.conftest import ROOT, Project, need_reports
 from tests.meta.records import (
     FAILED,

@@ -8,8 +8,8 @@ import pytest
 
 from fixtures.adapters.numpy import Numpy
 from fixtures.cases import named_cases
-from fixtures.run import Lab
-from fixtures.scheduling import case_in
+from fixtures.checks.lab import Lab
+from fixtures.plugin.scheduling import case_in
 from tests.meta.conftest import ROOT, Project, need
 
 COUNT = """
@@ -17,11 +17,11 @@ COUNT = """
     import os
     from pathlib import Path
 
-    import fixtures.subject
+    import fixtures.checks.subject
     from fixtures.adapters.numpy import Numpy
 
     runs = collections.Counter()
-    run, oracle_of = Numpy.run, fixtures.subject.oracle_of
+    run, oracle_of = Numpy.run, fixtures.checks.subject.oracle_of
 
     def counted_run(self, experiment):
         runs["run", experiment.dtype] += 1
@@ -31,7 +31,7 @@ COUNT = """
         runs["oracle", experiment.dtype] += 1
         return oracle_of(experiment, seed)
 
-    Numpy.run, fixtures.subject.oracle_of = counted_run, counted_oracle
+    Numpy.run, fixtures.checks.subject.oracle_of = counted_run, counted_oracle
 
     def pytest_sessionfinish(session):
         worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")

@@ -14,8 +14,8 @@ import pytest
 
 import fixtures.__main__
 from fixtures.errors import NotRun, not_run_because
-from fixtures.evidence.diff import diff
-from fixtures.evidence.stored import NOT_REACHED, Stored, read
+from fixtures.records.diff import diff
+from fixtures.records.stored import NOT_REACHED, Stored, read
 from tests.meta.conftest import Project
 
 MINUTES_TWO = 120
@@ -28,8 +28,8 @@ from pathlib import Path
 
 import pytest
 from fixtures.cases import named
-from fixtures.compare import assert_refused, assert_same_bits
-from fixtures.evidence.claims import claim
+from fixtures.checks.compare import assert_refused, assert_same_bits
+from fixtures.claims import claim
 
 every = named("smallest", "one-unit", "two-layers", "two-widths", "bidirectional", "zero-bias")
 """
@@ -272,7 +272,7 @@ def test_a_check_without_disk_or_memory_was_not_run(project: Project, workers):
 
 
 FULL_DISK = """
-import fixtures.evidence.outputs as outputs
+import fixtures.records.outputs as outputs
 from fixtures.errors import BadInput
 
 save = outputs.save

@@ -11,24 +11,25 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures import rounding
 from fixtures.adapters import Adapter
 from fixtures.adapters.numpy import Numpy
 from fixtures.cases import Case
-from fixtures.evidence.claims import all_claims
-from fixtures.evidence.known import KnownFailure
-from fixtures.fuzzing import INSTALL, PARTS, SHORT, Profile, draw
-from fixtures.run import Experiment, Run
-from fixtures.scheduling import case_in
-from fixtures.trials import Alarm, Inquiry, snippet, trials
+from fixtures.checks.trials import Alarm, Inquiry, snippet, trials
+from fixtures.claims import all_claims
+from fixtures.claims.known import KnownFailure
+from fixtures.model.experiment import Experiment
+from fixtures.model.run import Run
+from fixtures.oracle import rounding
+from fixtures.plugin.fuzzing import INSTALL, PARTS, SHORT, Profile, draw
+from fixtures.plugin.scheduling import case_in
 from tests.meta.conftest import ROOT, Project
 
 pytest.importorskip("hypothesis", reason=INSTALL)
 
 CLAIMS = """
 from fixtures.cases import every, named, some
-from fixtures.compare import assert_same_bits, assert_structure, assert_within_rounding
-from fixtures.evidence.claims import claim
+from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
+from fixtures.claims import claim
 
 
 @claim(kind="exact", statement="It holds.", formula="f", cases=some(every, "smallest"))
@@ -131,7 +132,7 @@ def test_one_step_alone_and_long_sequences_are_drawn_often():
 
 
 def test_no_case_is_drawn_whose_oracle_would_take_long():
-    from fixtures.random_cases import BUDGET
+    from fixtures.cases.random_cases import BUDGET
 
     for case in drawn():
         below = (case.features, *(case.directions * units for units in case.units))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fixtures.adapters import BACKEND, adapters
+from fixtures.claims.known import known_failures, matching
 from fixtures.errors import BadInput
-from fixtures.evidence.known import known_failures, matching
 from tests.meta.conftest import Project
 
 ENTRY = {
@@ -189,8 +189,8 @@ def test_a_claim_marked_as_failing_without_an_entry_is_refused(project: Project)
         """
         import pytest
         from fixtures.cases import named
-        from fixtures.compare import assert_structure
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_structure
+        from fixtures.claims import claim
 
 
         @pytest.mark.xfail

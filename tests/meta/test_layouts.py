@@ -17,11 +17,13 @@ import pytest
 from fixtures.adapters import adapters
 from fixtures.adapters.numpy import Layer
 from fixtures.cases import Case, named_cases
-from fixtures.compare import assert_same_bits, assert_within_rounding
-from fixtures.perlayer import Array, PerLayer
-from fixtures.rounding import Oracle, no_oracle_for, oracle_of
-from fixtures.run import Experiment, Run, experiment_of
-from fixtures.weights import LayerWeights
+from fixtures.cases.experiments import experiment_of
+from fixtures.checks.compare import assert_same_bits, assert_within_rounding
+from fixtures.model.experiment import Experiment
+from fixtures.model.perlayer import Array, PerLayer
+from fixtures.model.run import Run
+from fixtures.model.weights import LayerWeights
+from fixtures.oracle.rounding import Oracle, no_oracle_for, oracle_of
 
 NAMED = {case.name: case for case in named_cases()}
 CASES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.evidence import matrix
+from fixtures.pages import matrix
 
 NOTHING = {"worst": None, "informative": None}
 

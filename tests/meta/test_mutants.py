@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from fixtures.evidence.claims import all_claims
+from fixtures.claims import all_claims
+from fixtures.pages.strength import FILE
+from tests.meta import strength
 from tests.meta.conftest import need
 from tests.meta.kill_matrix import PROPERTY, report, row
 from tests.meta.mutants import FILES, Mutant, mutants
@@ -39,6 +41,11 @@ def test_names_are_unique_and_claims_exist() -> None:
     names = [mutant.name for mutant in mutants()]
     assert len(set(names)) == len(names)
     assert {claim for mutant in mutants() for claim in mutant.caught_by} <= set(all_claims())
+
+
+def test_the_table_of_strength_is_what_the_mutants_say() -> None:
+    """`python -m tests.meta.strength` brings it up to date."""
+    assert FILE.read_text(encoding="utf-8") == strength.text()
 
 
 # The machine itself: what it calls caught must be the fault's doing.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.evidence import verdict as words
-from fixtures.evidence.diff import diff
-from fixtures.evidence.stored import Stored, read
+from fixtures.pages import verdict as words
+from fixtures.records.diff import diff
+from fixtures.records.stored import Stored, read
 from tests.meta.conftest import ROOT, Project, need
 from tests.meta.mutants import mutants
 

@@ -81,7 +81,7 @@ def test_a_refused_run_leaves_an_earlier_record_alone(project: Project):
 
 
 def test_an_impossible_case_is_refused(project: Project):
-    cases = project.path / "fixtures" / "cases.py"
+    cases = project.path / "fixtures" / "cases" / "named.py"
     cases.write_text(
         cases.read_text().replace("features=4, units=(5,),", "features=4, units=(0,),", 1)
     )
@@ -95,8 +95,8 @@ def test_a_damaged_data_file_fails_in_one_sentence(project: Project):
         "tests/test_small.py",
         """
         from fixtures.cases import named
-        from fixtures.compare import assert_structure
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_structure
+        from fixtures.claims import claim
 
         @claim(kind="structure", statement="s", formula="f", cases=named("mnist"))
         def test_images(run, case):
@@ -218,8 +218,8 @@ def test_another_seed_makes_other_numbers(project: Project):
         """
         import numpy as np
         from fixtures.cases import named
-        from fixtures.compare import assert_same_bits
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_same_bits
+        from fixtures.claims import claim
 
         @claim(kind="exact", statement="s", formula="f", cases=named("smallest"))
         def test_fails(run, experiment):
@@ -256,8 +256,8 @@ def test_a_claim_is_one_call_of_one_helper_of_its_kind(project, body, made):
         "tests/test_small.py",
         f"""
         from fixtures.cases import named
-        from fixtures.compare import assert_same_bits, assert_structure
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_same_bits, assert_structure
+        from fixtures.claims import claim
 
         @claim(kind="exact", statement="s", formula="f", cases=named("smallest"))
         def test_odd(run):

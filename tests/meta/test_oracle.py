@@ -7,16 +7,14 @@ import functools
 import numpy as np
 import pytest
 
-from fixtures import reference
 from fixtures.cases import Case, every, named_cases
-from fixtures.compare import (
-    WORST,
-    assert_same_bits,
-)
-from fixtures.perlayer import Array, PerLayer, State
-from fixtures.rounding import no_oracle_for, oracle_of
-from fixtures.run import Experiment, experiment_of
-from fixtures.weights import Dense, LayerWeights
+from fixtures.cases.experiments import experiment_of
+from fixtures.checks.compare import WORST, assert_same_bits
+from fixtures.model.experiment import Experiment
+from fixtures.model.perlayer import Array, PerLayer, State
+from fixtures.model.weights import Dense, LayerWeights
+from fixtures.oracle import reference
+from fixtures.oracle.rounding import no_oracle_for, oracle_of
 
 LARGE = 1000.0
 """exp(-1000) is zero in float64: a gate with this bias is open, or shut, to the last bit."""

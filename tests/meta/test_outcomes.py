@@ -15,8 +15,8 @@ ODD = """
 import numpy as np
 import pytest
 from fixtures.cases import named
-from fixtures.compare import assert_same_bits
-from fixtures.evidence.claims import claim
+from fixtures.checks.compare import assert_same_bits
+from fixtures.claims import claim
 
 
 def odd(**options):

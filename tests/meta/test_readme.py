@@ -8,7 +8,7 @@ import re
 import pytest
 
 from fixtures.adapters.tensorflow import set_legacy_flag
-from fixtures.evidence.claims import all_claims
+from fixtures.claims import all_claims
 from tests.meta.conftest import ROOT, need
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.errors import BadInput
-from fixtures.evidence import record
-from fixtures.evidence.stored import NOT_REACHED
+from fixtures.records import record
+from fixtures.records.stored import NOT_REACHED
 from tests.meta.conftest import Project
 from tests.meta.records import EARLIER
 
@@ -98,8 +98,8 @@ def test_warnings_are_recorded(project: Project):
         """
         import warnings
         from fixtures.cases import named
-        from fixtures.compare import assert_structure
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_structure
+        from fixtures.claims import claim
 
         @claim(kind="structure", statement="s", formula="f", cases=named("smallest"))
         def test_warns(run):

@@ -8,11 +8,11 @@ import shutil
 import numpy as np
 import pytest
 
-from fixtures import recorded
-from fixtures.compare import Disagreement, assert_within_rounding
+from fixtures.cases import recorded
+from fixtures.cases.recorded import FOLDER, Left, cases, read
+from fixtures.checks.compare import Disagreement, assert_within_rounding
 from fixtures.errors import BadInput
-from fixtures.recorded import FOLDER, Left, cases, read
-from fixtures.rounding import no_oracle_for, oracle_of
+from fixtures.oracle.rounding import no_oracle_for, oracle_of
 from tests.meta.conftest import ROOT
 
 SMALL = ("basic_rand__f64", "bidir_basic__f64", "multi2_widths__f64", "lstm_fb0__f32")

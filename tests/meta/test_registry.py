@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 import fixtures.__main__
-from fixtures import recorded
 from fixtures.adapters import RECIPES, adapters
-from fixtures.cases import named_cases
+from fixtures.cases import named_cases, recorded
+from fixtures.claims import registry as claims
 from fixtures.errors import BadInput
-from fixtures.evidence import claims
 from tests.meta.conftest import ROOT
 
 ALL = claims.all_claims()

@@ -12,11 +12,11 @@ from urllib.parse import quote, unquote
 import pytest
 
 import fixtures.__main__
+from fixtures.claims import all_claims
 from fixtures.errors import BadInput
-from fixtures.evidence import report
-from fixtures.evidence.claims import all_claims
-from fixtures.evidence.diff import diff
-from fixtures.evidence.stored import read
+from fixtures.pages import report
+from fixtures.records.diff import diff
+from fixtures.records.stored import read
 from tests.meta.conftest import need_reports
 from tests.meta.records import (
     FAILED,

@@ -9,16 +9,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fixtures import backward, reference, rounding
 from fixtures.adapters import adapters
 from fixtures.cases import DTYPES, Case, every, named_cases
-from fixtures.compare import Disagreement, assert_same_bits, assert_within_rounding
-from fixtures.evidence.check import Check, Measurement, under_way
-from fixtures.inputs import Upstream
-from fixtures.perlayer import Array, PerLayer, State
-from fixtures.rounding import REPLICAS, Expected, Oracle, Perturbed, expected_from, no_oracle_for
-from fixtures.run import Experiment, Run, experiment_of
-from fixtures.weights import Dense, LayerWeights
+from fixtures.cases.experiments import experiment_of
+from fixtures.checks.check import Check, Measurement, under_way
+from fixtures.checks.compare import Disagreement, assert_same_bits, assert_within_rounding
+from fixtures.model.experiment import Experiment, Upstream
+from fixtures.model.perlayer import Array, PerLayer, State
+from fixtures.model.run import Run
+from fixtures.model.weights import Dense, LayerWeights
+from fixtures.oracle import backward, reference, rounding
+from fixtures.oracle.rounding import (
+    REPLICAS,
+    Expected,
+    Oracle,
+    Perturbed,
+    expected_from,
+    no_oracle_for,
+)
 
 NAMED = {case.name: case for case in named_cases() if every(case)}
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import fixtures.__main__
-from fixtures import upgrade
+from fixtures.records import upgrade
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, MOVED, a_check, a_record
 

@@ -11,24 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fixtures.inputs
+import fixtures.cases.inputs
 from fixtures.adapters.tf1 import FORGET_BIAS, TF1_GATES, from_tf1, to_tf1
 from fixtures.cases import Case, named, named_cases
-from fixtures.compare import assert_same_bits
+from fixtures.cases.experiments import experiment_of
+from fixtures.cases.inputs import initial_state_of, inputs_of, lengths_of
+from fixtures.cases.streams import dyadic, odd_integers
+from fixtures.cases.weights import canonical_weights, dense_weights
+from fixtures.checks.compare import assert_same_bits
 from fixtures.errors import BadInput
-from fixtures.inputs import initial_state_of, inputs_of, lengths_of
-from fixtures.perlayer import Array, PerLayer
-from fixtures.run import Experiment, experiment_of
-from fixtures.streams import dyadic, odd_integers
-from fixtures.weights import (
-    GATES,
-    Dense,
-    LayerWeights,
-    canonical_weights,
-    dense_weights,
-    one_direction,
-    reorder_gates,
-)
+from fixtures.model.experiment import Experiment
+from fixtures.model.perlayer import Array, PerLayer
+from fixtures.model.weights import GATES, Dense, LayerWeights, one_direction, reorder_gates
 
 NAMED = {case.name: case for case in named_cases()}
 SMALL = [case for case in NAMED.values() if case.inputs != "mnist"]
@@ -564,7 +558,7 @@ def test_bias_in_one_layer_only_is_refused():
 
 def test_mnist_images_are_scaled_to_one_and_rounded_to_float32():
     case = NAMED["mnist"]
-    pixels = fixtures.inputs.mnist_images()[: case.batch]
+    pixels = fixtures.cases.inputs.mnist_images()[: case.batch]
     narrow, wide = (inputs_of(case, dtype, 0) for dtype in ("float32", "float64"))
     assert narrow.shape == (8, 28, 28)
     assert_same_bits(narrow, (pixels / 255.0).astype(np.float32))
@@ -578,7 +572,7 @@ def test_integer_example_is_the_array_of_source_a():
 
 
 def test_missing_file_of_images_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(fixtures.inputs, "DATA", tmp_path)
+    monkeypatch.setattr(fixtures.cases.inputs, "DATA", tmp_path)
     expected = r"mnist\.npz cannot be read \(No such file or directory\); restore it with git\.$"
     with pytest.raises(BadInput, match=expected):
         inputs_of(NAMED["mnist"], "float32", 0)
@@ -586,7 +580,7 @@ def test_missing_file_of_images_is_named(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("damage", ["one-byte", "cut-short", "empty"])
 def test_damaged_file_of_images_is_named(monkeypatch, tmp_path, damage):
-    copy = shutil.copy(fixtures.inputs.DATA / "mnist.npz", tmp_path)
+    copy = shutil.copy(fixtures.cases.inputs.DATA / "mnist.npz", tmp_path)
     with open(copy, "r+b") as file:  # noqa: PTH123
         if damage == "one-byte":
             file.seek(-100, 2)
@@ -595,6 +589,6 @@ def test_damaged_file_of_images_is_named(monkeypatch, tmp_path, damage):
             file.write(bytes([byte ^ 1]))
         else:
             file.truncate(1000 if damage == "cut-short" else 0)
-    monkeypatch.setattr(fixtures.inputs, "DATA", tmp_path)
+    monkeypatch.setattr(fixtures.cases.inputs, "DATA", tmp_path)
     with pytest.raises(BadInput, match=r"mnist\.npz is damaged .*; restore it with git\.$"):
         inputs_of(NAMED["mnist"], "float32", 0)

@@ -69,8 +69,8 @@ def test_a_check_that_took_its_worker_down_was_not_run(project: Project):
         """
         import os
         from fixtures.cases import named
-        from fixtures.compare import assert_structure
-        from fixtures.evidence.claims import claim
+        from fixtures.checks.compare import assert_structure
+        from fixtures.claims import claim
 
         @claim(kind="structure", statement="s", formula="f", cases=named("smallest", "one-unit"),
                dtypes=("float32",))
