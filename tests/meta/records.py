@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from fixtures.records.record import SCHEMA
+from fixtures.checks.check import Measurement
+from fixtures.records.record import SCHEMA, CheckRecord
 
 SMALLEST = {
     "about": "all sizes different", "batch": 2, "time": 5, "features": 4, "units": [3],
@@ -44,8 +45,16 @@ def a_record(*checks, **changed):
             "numpy": {"versions": {"numpy": "2.4.6"}, "cannot_run": None,
                       "facts": {"threads": "2"}, "surface": {"numpy.layer": "(x, units=4)"}},
         },
-        "warnings": {}, "cases": {"smallest": dict(SMALLEST)}, "checks": checks,
+        "warnings": {}, "cases": {"smallest": dict(SMALLEST)}, "random": {}, "checks": checks,
     } | changed  # fmt: skip
+
+
+def checked(claim="it-holds", adapter="numpy", case="smallest", **changed):
+    """A check as a record holds it; `measured` is what it measured, by name."""
+    measured = changed.pop("measured", None)
+    one = a_check(claim, adapter, case, **changed)
+    kept = None if measured is None else Measurement(**{"kind": one["kind"]} | measured)
+    return CheckRecord(**one | {"measurement": kept})
 
 
 FAILED = {"outcome": "failed", "reason": "Disagreement", "measurement": measured(worst=400.0)}

@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from fixtures.errors import BadInput  # noqa: E402
 from fixtures.records.diff import REGRESSIONS, diff  # noqa: E402
-from fixtures.records.stored import NOT_RUN, Stored, read  # noqa: E402
+from fixtures.records.record import NOT_RUN, Record, read  # noqa: E402
 
 PATIENCE = 120
 """Seconds that a run may live on after its fault."""
@@ -118,7 +118,7 @@ def run(command: list[str], fault: Fault, after: float, draw: random.Random) -> 
             raise
 
 
-def wrong_with(whole: Stored, path: Path, status: int) -> tuple[str, str]:
+def wrong_with(whole: Record, path: Path, status: int) -> tuple[str, str]:
     """What the run left, and what is wrong with that; the latter is empty if nothing is."""
     if not path.exists():
         return "no record", "" if status else "it ended with 0 and left no record"

@@ -15,8 +15,7 @@ from fixtures.figures import figure
 from fixtures.pages import verdict as words
 from fixtures.records import outputs
 from fixtures.records.diff import CHANGES, REGRESSIONS, UNKNOWN, diff
-from fixtures.records.record import SCHEMA
-from fixtures.records.stored import read
+from fixtures.records.record import SCHEMA, read
 from tests.meta.conftest import ROOT, Project, need_reports
 from tests.meta.records import (
     FAILED,

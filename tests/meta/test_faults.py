@@ -15,7 +15,7 @@ import pytest
 import fixtures.__main__
 from fixtures.errors import NotRun, not_run_because
 from fixtures.records.diff import diff
-from fixtures.records.stored import NOT_REACHED, Stored, read
+from fixtures.records.record import NOT_REACHED, Record, read
 from tests.meta.conftest import Project
 
 MINUTES_TWO = 120
@@ -66,11 +66,11 @@ def run_within_two_minutes(project: Project, *arguments: str) -> subprocess.Comp
     )  # fmt: skip
 
 
-def record(project: Project) -> Stored:
+def record(project: Project) -> Record:
     return read(project.path / "run.json")
 
 
-def not_run(stored: Stored) -> dict[str, str]:
+def not_run(stored: Record) -> dict[str, str]:
     """The reasons by the claim, case and dtype of the checks."""
     return {
         f"{one.claim}-{one.case}-{one.dtype}": one.reason

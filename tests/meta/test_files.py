@@ -22,7 +22,7 @@ from fixtures.errors import BadInput
 from fixtures.files import PAGE, RECORD, check_file, check_folder, read_whole, write_whole
 from fixtures.pages import report
 from fixtures.records import proven
-from fixtures.records.stored import read
+from fixtures.records.record import read
 from tests.meta.conftest import ROOT, Project, need_reports
 from tests.meta.records import EARLIER, FAILED, a_check, a_record
 from tests.meta.test_options import refused

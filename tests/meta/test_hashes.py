@@ -10,7 +10,7 @@ from fixtures.adapters import adapters
 from fixtures.cases import named_cases
 from fixtures.cases.experiments import experiment_of
 from fixtures.claims import claim
-from fixtures.records.record import case_hash
+from fixtures.records.hashes import case_hash
 from tests.meta.conftest import need
 
 BY_NAME = {case.name: case for case in named_cases()}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.checks.check import Measurement
 from fixtures.pages import matrix
-
-NOTHING = {"worst": None, "informative": None}
+from tests.meta.records import checked
 
 
 def cell(*outcomes: str, reasons: tuple[str, ...] = (), **measured: list[float]) -> matrix.Cell:
     """A cell with these outcomes, and one measurement for each number in `measured`."""
     measurements = [
-        NOTHING | {name: value} for name, values in measured.items() for value in values
+        Measurement("exact", **{name: value})
+        for name, values in measured.items()
+        for value in values
     ]
     return matrix.Cell(outcomes=list(outcomes), measurements=measurements, reasons=list(reasons))
 
@@ -60,7 +62,8 @@ def cell(*outcomes: str, reasons: tuple[str, ...] = (), **measured: list[float])
         ("exact", cell("proven", "error", worst=[0.0]), "FAIL 1/2", "red"),
         ("exact", cell("skipped", "skipped", reasons=("r", "r")), "-(1)", "light"),
         ("exact", cell("proven", "skipped", reasons=("r",), worst=[0.0]), "1 =(1)", "green"),
-        ("exact", cell(""), "-", "light"),
+        ("exact", cell("proven", "not run", reasons=("r",), worst=[0.0]), "NOT RUN 1/2(1)", "red"),
+        ("exact", cell("not run", "failed", worst=[2.0]), "FAIL 1/1 2 elements", "red"),
         ("exact", None, "", "light"),
     ],
 )
@@ -70,7 +73,7 @@ def test_a_cell(kind, given, text, colour):
 
 @pytest.mark.parametrize(("share", "text"), [(1.0, "1 2.80"), (0.75, "1 2.80 75%")])
 def test_a_share_that_is_not_whole_is_told(share, text):
-    given = matrix.Cell(["proven"], [{"worst": 2.8, "informative": share}])
+    given = matrix.Cell(["proven"], [Measurement("rounding", worst=2.8, informative=share)])
     assert matrix.describe(given, "rounding", lambda _: 1)[0] == text
 
 
@@ -122,16 +125,14 @@ def test_what_a_failed_cell_does_not_refer_to_is_no_footnote():
 
 
 def test_checks_are_gathered_by_claim_and_adapter():
-    blank = {"reason": "", "measurement": None}
     cells = matrix.cells_of(
         [
-            {"claim": "a", "adapter": "torch", "outcome": "proven"} | blank,
-            {"claim": "a", "adapter": "torch", "outcome": "failed"} | blank | {"reason": "long"},
-            {"claim": "a", "adapter": "numpy", "outcome": "proven"} | blank,
-            {"claim": "b", "adapter": "numpy", "outcome": "not applicable"} | blank
-            | {"reason": "short"},
+            checked("a", "torch"),
+            checked("a", "torch", outcome="failed", reason="long"),
+            checked("a", "numpy"),
+            checked("b", "numpy", outcome="not applicable", reason="short"),
         ]
-    )  # fmt: skip
+    )
     assert {at: (one.outcomes, one.reasons) for at, one in cells.items()} == {
         ("a", "torch"): (["proven", "failed"], []),
         ("a", "numpy"): (["proven"], []),
@@ -141,8 +142,7 @@ def test_checks_are_gathered_by_claim_and_adapter():
 
 def test_the_columns_line_up_and_every_note_is_told():
     checks = [
-        {"claim": claim, "family": "shapes", "kind": "exact", "adapter": adapter,
-         "outcome": outcome, "reason": reason, "measurement": None}
+        checked(claim, adapter, family="shapes", kind="exact", outcome=outcome, reason=reason)
         for claim, adapter, outcome, reason in [
             ("short", "torch", "proven", ""),
             ("short", "numpy", "proven", ""),
@@ -186,8 +186,8 @@ def drawn(width: int, ids=LONG) -> list[str]:
     """The lines of a matrix of these claims on five adapters: failed on torch, and in one check of
     two on Keras 2; not applicable to some cases on Keras 3, to all on NumPy; TF1 cannot run."""
     checks = [
-        {"claim": claim, "family": family, "kind": kind, "adapter": adapter, "outcome": outcome,
-         "reason": reason, "measurement": NOTHING | {"worst": worst}}
+        checked(claim, adapter, family=family, kind=kind, outcome=outcome, reason=reason,
+                measured={"worst": worst})
         for claim, (family, kind, number) in ids.items()
         for adapter, outcome, reason, worst in [
             *60 * [("torch", "failed", "", number)],
@@ -251,10 +251,7 @@ def test_short_names_stay_on_one_line_at_80_characters():
 
 def test_a_link_below_the_matrix_is_not_cut():
     link = "<https://example.org/" + "a-long-path/" * 10 + ">"
-    check = {
-        "claim": "c", "family": "f", "kind": "exact", "adapter": "numpy",
-        "outcome": "known failure", "reason": f"a reason {link}", "measurement": None,
-    }  # fmt: skip
+    check = checked("c", outcome="known failure", reason=f"a reason {link}")
     written: list[str] = []
     matrix.draw(lambda text, **_: written.append(text), [check], {}, ["numpy"], 80)
     assert f"      {link}" in "".join(written).splitlines()

@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.pages import verdict as words
 from fixtures.records.diff import diff
-from fixtures.records.stored import Stored, read
+from fixtures.records.record import Record, read
 from tests.meta.conftest import ROOT, Project, need
 from tests.meta.mutants import mutants
 
@@ -21,7 +21,7 @@ SAMPLE = (
 """Faults of every kind, a few in every framework."""
 
 
-def record_of(adapter: str, folder, **variables: str) -> Stored:
+def record_of(adapter: str, folder, **variables: str) -> Record:
     """The record of a run of this suite on some of its cases."""
     path = folder / f"{variables.get('MUTANT', adapter)}.json"
     with_mutant = ("-p", "tests.meta.mutants.plugin") if variables else ()

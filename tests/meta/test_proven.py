@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.errors import BadInput
 from fixtures.records import proven
-from fixtures.records.stored import read
+from fixtures.records.record import read
 from tests.meta.records import FAILED, LEFT_OUT, a_check, a_record
 
 

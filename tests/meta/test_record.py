@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fixtures.checks.check import Measurement
 from fixtures.errors import BadInput
 from fixtures.records import record
-from fixtures.records.stored import NOT_REACHED
+from fixtures.records.environment import cpu
+from fixtures.records.record import NOT_REACHED
 from tests.meta.conftest import Project
-from tests.meta.records import EARLIER
+from tests.meta.records import FAILED, a_check, a_record
 
 CHECK_FIELDS = {
     "nodeid", "line", "claim", "kind", "family", "claim_hash", "case", "case_hash", "adapter",
@@ -37,7 +40,7 @@ def test_a_record_says_what_ran_on_what(project: Project):
     assert run["options"] == ["-p", "no:randomly", "--adapters", "numpy", "--record=run.json",
                               "--seed", "7"]  # fmt: skip
     assert (run["selected"], run["deselected"], len(run["checks"])) == (7, 0, 7)
-    assert run["environment"]["cpu"] == record.cpu()
+    assert run["environment"]["cpu"] == cpu()
     assert set(run["adapters"]) == {"numpy"}
     assert run["adapters"]["numpy"]["cannot_run"] is None
 
@@ -119,19 +122,35 @@ def test_collecting_only_writes_no_record(project: Project):
 
 def test_an_interrupted_write_leaves_the_earlier_record(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
-    path.write_text(EARLIER)
+    path.write_text(json.dumps(a_record()))
+    earlier, new = path.read_text(), replace(record.read(path), seed=7)
 
     def fail(*_, **__):
         raise OSError("no space left")
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(BadInput, match=r"run\.json: it could not be written \(no space left\)\."):
-        record.write(path, {"checks": []})
-    assert path.read_text() == EARLIER
+        record.write(new)
+    assert path.read_text() == earlier
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_numbers_that_json_has_not_become_null(tmp_path):
     path = tmp_path / "run.json"
-    record.write(path, {"worst": [math.nan, math.inf, 1.5]})
-    assert json.loads(path.read_text()) == {"worst": [None, None, 1.5]}
+    path.write_text(json.dumps(a_record()))
+    found = record.read(path)
+    ((key, one),) = found.checks.items()
+    odd = replace(one, measurement=Measurement("rounding", worst=math.nan, rms=math.inf, bound=1.5))
+    record.write(replace(found, checks={key: odd}))
+    told = json.loads(path.read_text())["checks"][0]["measurement"]
+    assert (told["worst"], told["rms"], told["bound"]) == (None, None, 1.5)
+
+
+def test_what_was_written_is_read_back_as_it_was(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(
+        json.dumps(a_record(a_check(), a_check("it-fails", **FAILED), outputs="values"))
+    )
+    found = record.read(path)
+    record.write(replace(found, path=tmp_path / "again.json"))
+    assert record.read(tmp_path / "again.json") == replace(found, path=tmp_path / "again.json")

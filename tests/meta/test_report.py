@@ -16,7 +16,7 @@ from fixtures.claims import all_claims
 from fixtures.errors import BadInput
 from fixtures.pages import report
 from fixtures.records.diff import diff
-from fixtures.records.stored import read
+from fixtures.records.record import read
 from tests.meta.conftest import need_reports
 from tests.meta.records import (
     FAILED,
