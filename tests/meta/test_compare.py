@@ -20,8 +20,11 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.model.perlayer import Array
-from fixtures.oracle.rounding import INFORMATIVE, WIDER, Expected, no_oracle_for
+from fixtures.model.precisions import PRECISIONS
+from fixtures.oracle.rounding import Expected, no_oracle_for
 
+WIDER = {dtype: one.wider for dtype, one in PRECISIONS.items()}
+INFORMATIVE = {dtype: one.informative for dtype, one in PRECISIONS.items()}
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_judged_dtype = pytest.mark.parametrize(
     "dtype",
@@ -668,3 +671,16 @@ def test_failure_in_shape_is_a_report():
 
 def test_failure_without_a_check_is_the_details_alone():
     assert failure("  details") == "  details"
+
+
+@pytest.mark.parametrize("dtype", ["float64"])
+def test_an_error_too_large_to_be_squared_is_a_disagreement(dtype):
+    """As beside a spread that is the smallest normal number."""
+    if reason := no_oracle_for(dtype):
+        pytest.skip(reason)
+    zeros = np.zeros(70, dtype)
+    expected = Expected(
+        zeros.astype(WIDER[dtype]), np.full(70, np.finfo(dtype).tiny, WIDER[dtype]), dtype
+    )
+    assert "spreads (bound 5)" in disagrees(lambda: assert_within_rounding(zeros + 1e-3, expected))
+    assert_different(zeros + 1e-3, zeros, expected)

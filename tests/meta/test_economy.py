@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 import pytest
 
@@ -130,3 +131,12 @@ def test_no_framework_is_imported_before_a_claim_needs_it(project, arguments, al
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"imported: (\[.*?\])", result.stdout).group(1) == str(allowed)
+
+
+def test_an_adapter_gives_up_a_recipe_that_it_inherits():
+    class Fixed(Numpy):
+        absent: ClassVar = {"lengths": "all of its rows are as long"}
+
+    assert Numpy().lacks("lengths") is None
+    assert Fixed().lacks("lengths") == "all of its rows are as long"
+    assert Fixed().lacks("run") is None

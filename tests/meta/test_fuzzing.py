@@ -18,8 +18,8 @@ from fixtures.checks.trials import Alarm, Inquiry, snippet, trials
 from fixtures.claims import all_claims
 from fixtures.claims.known import KnownFailure
 from fixtures.model.experiment import Experiment
+from fixtures.model.precisions import PRECISIONS
 from fixtures.model.run import Run
-from fixtures.oracle import rounding
 from fixtures.plugin.fuzzing import INSTALL, PARTS, SHORT, Profile, draw
 from fixtures.plugin.scheduling import case_in
 from tests.meta.conftest import ROOT, Project
@@ -249,7 +249,8 @@ def test_a_fault_that_comes_and_goes_is_reported_all_the_same(monkeypatch):
 def test_a_check_without_an_informative_element_is_counted_and_neither_passes_nor_fails(
     monkeypatch,
 ):
-    monkeypatch.setattr(rounding, "INFORMATIVE", dict.fromkeys(rounding.INFORMATIVE, 0.0))
+    for dtype, one in PRECISIONS.items():
+        monkeypatch.setitem(PRECISIONS, dtype, replace(one, informative=0.0))
     asked = inquiry()
     draw(asked, SHORT, 0)
     tally = asked.tallies["numpy"]

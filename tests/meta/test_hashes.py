@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 
 from fixtures.adapters import adapters
-from fixtures.cases import named_cases
+from fixtures.cases import Case, named_cases
 from fixtures.cases.experiments import experiment_of
 from fixtures.claims import claim
 from fixtures.records.hashes import case_hash
@@ -92,3 +92,17 @@ def test_a_claims_hash_changes_with_its_source_and_not_with_its_place():
         return run, "but not the same"
 
     assert claim(**exact)(test_same).claim.source_hash != one.source_hash
+
+
+def test_a_field_that_a_case_leaves_at_its_default_is_not_in_its_hash():
+    """So that a new one makes no old case another."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class LaterCase(Case):
+        later: str = "as ever"
+
+    case = CASES[0]
+    later = LaterCase(**asdict(case))
+    experiment = experiment_of(case, "float32", 0)
+    assert case_hash(later, experiment) == case_hash(case, experiment)
+    assert case_hash(replace(later, later="new"), experiment) != case_hash(case, experiment)

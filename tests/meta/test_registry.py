@@ -13,6 +13,7 @@ from fixtures.adapters import RECIPES, adapters
 from fixtures.cases import named_cases, recorded
 from fixtures.claims import registry as claims
 from fixtures.errors import BadInput
+from fixtures.pages import claims as pages
 from tests.meta.conftest import ROOT
 
 ALL = claims.all_claims()
@@ -87,8 +88,8 @@ def test_an_id_without_a_version_is_refused(tmp_path, monkeypatch):
 @pytest.fixture
 def page(tmp_path, monkeypatch):
     path = tmp_path / "CLAIMS.md"
-    monkeypatch.setattr(claims, "PAGE", path)
-    monkeypatch.setattr(claims, "README", Path(shutil.copy(claims.README, tmp_path)))
+    monkeypatch.setattr(pages, "PAGE", path)
+    monkeypatch.setattr(pages, "README", Path(shutil.copy(pages.README, tmp_path)))
     return path
 
 
@@ -109,22 +110,22 @@ def test_the_page_names_every_claim_and_every_statement(page):
 
 
 def test_the_committed_pages_are_what_the_tests_and_the_kept_runs_say():
-    for path, text in claims.pages().items():
+    for path, text in pages.pages().items():
         assert path.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.usefixtures("page")
 def test_a_readme_without_a_place_for_the_runs_is_refused():
-    claims.README.write_text("# lstm-equivalence\n")
+    pages.README.write_text("# lstm-equivalence\n")
     with pytest.raises(BadInput, match=r"README\.md has lost the comments"):
-        claims.pages()
+        pages.pages()
 
 
 def test_bad_input_ends_the_command_line_in_one_sentence(monkeypatch, capsys):
     def broken():
         raise BadInput("one sentence.")
 
-    monkeypatch.setattr(claims, "page", broken)
+    monkeypatch.setattr(pages, "page", broken)
     assert fixtures.__main__.main(["claims"]) == 2
     assert capsys.readouterr().err == "one sentence.\n"
 

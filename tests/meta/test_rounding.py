@@ -16,6 +16,7 @@ from fixtures.checks.check import Check, Measurement, under_way
 from fixtures.checks.compare import Disagreement, assert_same_bits, assert_within_rounding
 from fixtures.model.experiment import Experiment, Upstream
 from fixtures.model.perlayer import Array, PerLayer, State
+from fixtures.model.precisions import PRECISIONS
 from fixtures.model.run import Run
 from fixtures.model.weights import Dense, LayerWeights
 from fixtures.oracle import backward, reference, rounding
@@ -61,6 +62,7 @@ def in_plain_numpy(experiment: Experiment) -> Run:
 # What a spread is made of.
 
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
+WIDER = {dtype: one.wider for dtype, one in PRECISIONS.items()}
 """Unit roundoff: half the distance from 1 to the next number."""
 
 
@@ -95,11 +97,11 @@ UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size, monkeypatch):
     """Every value is 3. Of 150,000 uniform numbers some come within 0.1% of either end."""
     monkeypatch.setattr(rounding, "ONE_WAY", 0.0)
-    value = np.full((1 + REPLICAS, 10_000), 3, rounding.WIDER[dtype])
+    value = np.full((1 + REPLICAS, 10_000), 3, WIDER[dtype])
     found = (disturb(Perturbed(dtype, seed=0), value) - 3) / (UNIT[dtype] * size)
     assert (found[0] == 0).all()
     # The sum is itself rounded, in the wider precision, at 3.
-    slack = np.spacing(rounding.WIDER[dtype](3)) / (UNIT[dtype] * size)
+    slack = np.spacing(WIDER[dtype](3)) / (UNIT[dtype] * size)
     assert 0.999 < found[1:].max() <= 1 + slack
     assert -0.999 > found[1:].min() >= -1 - slack
 
@@ -109,9 +111,9 @@ def test_all_activations_of_a_replica_are_also_off_in_one_direction(dtype, monke
     """By 2 at most, and by the same share at every site; the undisturbed one by nothing."""
     sites = Perturbed(dtype, seed=0)
     monkeypatch.setattr(sites, "_perturb", lambda value, _: value)
-    value = np.full((1 + REPLICAS, 4, 5), 3, rounding.WIDER[dtype])
+    value = np.full((1 + REPLICAS, 4, 5), 3, WIDER[dtype])
     first, second = sites.activation(value) - 3, sites.activation(2 * value) / 2 - 3
-    slack = np.spacing(rounding.WIDER[dtype](3))
+    slack = np.spacing(WIDER[dtype](3))
     assert (abs(first - second) <= slack).all()
     assert (abs(first - first[:, :1, :1]) <= slack).all()
     assert (first[0] == 0).all()
@@ -124,7 +126,7 @@ def test_all_activations_of_a_replica_are_also_off_in_one_direction(dtype, monke
 @pytest.mark.parametrize("times", [0, 1], ids=["of-zero", "of-a-small-number"])
 def test_smallest_normal_number_comes_on_top_of_every_perturbation(dtype, times):
     """To the unit roundoff of zero, and of the number of which it is the unit roundoff."""
-    wide, tiny = rounding.WIDER[dtype], np.finfo(dtype).tiny
+    wide, tiny = WIDER[dtype], np.finfo(dtype).tiny
     value = np.full((1 + REPLICAS, 10_000), times * wide(tiny) / wide(UNIT[dtype]))
     found = (Perturbed(dtype, seed=0).product(value) - value) / tiny / (times + 1)
     assert 0.999 < found.max() <= 1
@@ -133,7 +135,7 @@ def test_smallest_normal_number_comes_on_top_of_every_perturbation(dtype, times)
 @each_dtype
 def test_every_term_of_a_dot_product_may_be_taken_for_zero(dtype):
     """Seven terms that are next to nothing: seven times the smallest normal number."""
-    wide, tiny = rounding.WIDER[dtype], np.finfo(dtype).tiny
+    wide, tiny = WIDER[dtype], np.finfo(dtype).tiny
     nothing = np.zeros((1 + REPLICAS, 10_000, 7), wide)
     found = Perturbed(dtype, seed=0).dot(nothing, np.zeros((7, 1), wide), None) / tiny
     assert (found[0] == 0).all()
@@ -171,7 +173,7 @@ def test_every_precision_with_a_wider_one_has_an_oracle():
 
 
 def test_precision_without_a_wider_one_has_no_oracle(monkeypatch):
-    monkeypatch.setitem(rounding.WIDER, "float64", np.float64)
+    monkeypatch.setitem(PRECISIONS, "float64", replace(PRECISIONS["float64"], wider=np.float64))
     assert no_oracle_for("float64") == (
         "no precision wider than float64 on this platform to judge it by"
     )
@@ -286,7 +288,7 @@ def test_logits_are_the_dense_layer_on_the_oracles_h(dtype):
     experiment = experiment_of(NAMED["two-widths"], dtype, 0)
     oracle = rounding.oracle_of(experiment)
     dense = experiment.dense
-    exact = oracle.h[-1, 0].value @ dense.kernel.astype(rounding.WIDER[dtype]) + dense.bias
+    exact = oracle.h[-1, 0].value @ dense.kernel.astype(WIDER[dtype]) + dense.bias
     np.testing.assert_allclose(oracle.logits.value, exact, rtol=0, atol=1e-14)
     bias_alone = Dense(np.zeros_like(dense.kernel), np.ones_like(dense.bias))
     logits = rounding.oracle_of(replace(experiment, dense=bias_alone)).logits
