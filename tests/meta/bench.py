@@ -48,9 +48,9 @@ def bare_calls() -> dict[str, float]:
     """Seconds of every adapter's runs of every case, frameworks imported beforehand."""
     from fixtures.adapters import adapters
     from fixtures.cases import named_cases
-    from fixtures.checks.lab import Lab
+    from fixtures.checks.run_cache import RunCache
 
-    lab, seconds = Lab(0), {}
+    lab, seconds = RunCache(0), {}
     first = named_cases()[0]
     for name, adapter in adapters().items():
         if adapter.cannot_run():

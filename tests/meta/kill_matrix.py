@@ -12,8 +12,8 @@ from fixtures.adapters import adapters
 from fixtures.cases import Case, recorded
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement
-from fixtures.checks.lab import Lab
-from fixtures.checks.subject import Subject, ask
+from fixtures.checks.context import CheckContext, run_check
+from fixtures.checks.run_cache import RunCache
 from fixtures.claims import Claim, all_claims, cases_of, not_applicable, not_applicable_on, test_of
 from fixtures.files import write_whole
 from tests.meta.mutants import Mutant, mutants
@@ -35,7 +35,7 @@ REPORT = ROOT / "report"
 
 Fate = Literal["caught", "error", "holds"]
 Row = dict[str, Fate]
-LAB = Lab(0, recorded.experiment_of)
+LAB = RunCache(0, recorded.experiment_of)
 
 
 def row(mutant: Mutant) -> Row:
@@ -77,7 +77,7 @@ def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
     for case, dtype in checks:
         check = check_of(one, adapters()[adapter], case, dtype, LAB.seed)
         try:
-            ask(test_of(one), Subject(check, LAB))
+            run_check(test_of(one), CheckContext(check, LAB))
         except Disagreement:
             return "caught"
         except Exception:  # whatever a broken framework raises

@@ -43,7 +43,7 @@ def a_record(*checks, **changed):
         "environment": {"python": "3.11.7"},
         "adapters": {
             "numpy": {"versions": {"numpy": "2.4.6"}, "cannot_run": None,
-                      "facts": {"threads": "2"}, "surface": {"numpy.layer": "(x, units=4)"}},
+                      "flags": {"threads": "2"}, "surface": {"numpy.layer": "(x, units=4)"}},
         },
         "warnings": {}, "cases": {"smallest": dict(SMALLEST)}, "random": {}, "checks": checks,
     } | changed  # fmt: skip

@@ -200,7 +200,7 @@ def test_a_version_that_an_adapter_tells_is_told_once(judge):
 
 def test_a_framework_that_was_not_run_has_no_changed_surface(judge):
     new = a_record(a_check(**LEFT_OUT))
-    new["adapters"]["numpy"]["surface"] = new["adapters"]["numpy"]["facts"] = {}
+    new["adapters"]["numpy"]["surface"] = new["adapters"]["numpy"]["flags"] = {}
     assert judge(a_record(), new).around == ()
 
 
@@ -369,7 +369,7 @@ def test_both_runs_versions_are_told_whole(judge):
 def test_what_explains_nothing_comes_after_what_fails(judge):
     new = a_record(a_check(**FAILED), environment={"python": "3.12.1"})
     new["adapters"]["numpy"] = {
-        "versions": {"numpy": "2.5.0"}, "cannot_run": None, "facts": {"threads": "1"},
+        "versions": {"numpy": "2.5.0"}, "cannot_run": None, "flags": {"threads": "1"},
         "surface": {"numpy.layer": "(x, units=5)"},
     }  # fmt: skip
     text = words.text(judge(a_record(), new))
@@ -377,7 +377,7 @@ def test_what_explains_nothing_comes_after_what_fails(judge):
         text.index(heading)
         for heading in (
             "surface changed", "numpy version changed", "newly failing (1 check)",
-            "numpy fact changed", "environment changed",
+            "numpy flag changed", "environment changed",
         )
     ]  # fmt: skip
     assert places == sorted(places)

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.adapters.numpy import Numpy
 from fixtures.cases import named_cases
-from fixtures.checks.lab import Lab
+from fixtures.checks.run_cache import RunCache
 from fixtures.plugin.scheduling import case_in
 from tests.meta.conftest import ROOT, Project, need
 
@@ -18,11 +18,11 @@ COUNT = """
     import os
     from pathlib import Path
 
-    import fixtures.checks.subject
+    import fixtures.checks.context
     from fixtures.adapters.numpy import Numpy
 
     runs = collections.Counter()
-    run, oracle_of = Numpy.run, fixtures.checks.subject.oracle_of
+    run, oracle_of = Numpy.run, fixtures.checks.context.oracle_of
 
     def counted_run(self, experiment):
         runs["run", experiment.dtype] += 1
@@ -32,7 +32,7 @@ COUNT = """
         runs["oracle", experiment.dtype] += 1
         return oracle_of(experiment, seed)
 
-    Numpy.run, fixtures.checks.subject.oracle_of = counted_run, counted_oracle
+    Numpy.run, fixtures.checks.context.oracle_of = counted_run, counted_oracle
 
     def pytest_sessionfinish(session):
         worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
@@ -98,7 +98,7 @@ def test_a_failed_run_is_not_tried_again():
             Broken.tries += 1
             raise RuntimeError("broken")
 
-    lab, case = Lab(0), named_cases()[0]
+    lab, case = RunCache(0), named_cases()[0]
     for _ in range(3):
         with pytest.raises(RuntimeError, match="broken"):
             lab.run(Broken(), case, "float32")
@@ -106,7 +106,7 @@ def test_a_failed_run_is_not_tried_again():
 
 
 def test_every_recipe_is_a_run_of_its_own():
-    lab, case = Lab(0), named_cases()[0]
+    lab, case = RunCache(0), named_cases()[0]
     assert lab.run(Numpy(), case, "float32") is lab.run(Numpy(), case, "float32")
     assert lab.run(Numpy(), case, "float32") is not lab.run(Numpy(), case, "float32", "lengths")
 

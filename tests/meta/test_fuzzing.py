@@ -14,7 +14,7 @@ import pytest
 from fixtures.adapters import Adapter
 from fixtures.adapters.numpy import Numpy
 from fixtures.cases import Case
-from fixtures.checks.trials import Alarm, Inquiry, snippet, trials
+from fixtures.checks.random_checks import Alarm, RandomSearch, checks_of, snippet
 from fixtures.claims import all_claims
 from fixtures.claims.known import KnownFailure
 from fixtures.model.experiment import Experiment
@@ -69,19 +69,19 @@ Numpy._run = off
 def drawn(count: int = 400) -> tuple[Case, ...]:
     """As many cases as a long profile would draw."""
     found: list[Case] = []
-    inquiry = Inquiry((), (), 0, 1)
-    inquiry.put = found.append  # type: ignore[method-assign]
-    draw(inquiry, Profile(cases=count, one_in=1), 0)
+    search = RandomSearch((), (), 0, 1)
+    search.put = found.append  # type: ignore[method-assign]
+    draw(search, Profile(cases=count, one_in=1), 0)
     return tuple(found)
 
 
-def inquiry(
+def search(
     *names: str, known: tuple[KnownFailure, ...] = (), seed: int = 0, one_in: int = 1
-) -> Inquiry:
-    return Inquiry(names or ("numpy",), known, seed, one_in)
+) -> RandomSearch:
+    return RandomSearch(names or ("numpy",), known, seed, one_in)
 
 
-def found_by(profile: Profile, asked: Callable[[], Inquiry] = inquiry) -> Alarm:
+def found_by(profile: Profile, asked: Callable[[], RandomSearch] = search) -> Alarm:
     """The first alarm of the parts of a profile."""
     for part in range(PARTS):
         try:
@@ -146,7 +146,7 @@ def test_no_case_is_drawn_whose_oracle_would_take_long():
 def test_a_seed_draws_the_same_cases_again_and_another_seed_others():
     def names(seed: int, part: int) -> list[str]:
         found: list[Case] = []
-        asked = inquiry(seed=seed)
+        asked = search(seed=seed)
         asked.put = found.append  # type: ignore[method-assign]
         draw(asked, SHORT, part)
         return [repr(case) for case in found]
@@ -184,7 +184,7 @@ def test_the_short_profile_finds_a_fault_and_its_smallest_case(fault, monkeypatc
         return replace(right(self, fault(experiment)), weights=experiment.weights)
 
     monkeypatch.setattr(Numpy, "run", wrong)
-    case = found_by(SHORT).trial.case
+    case = found_by(SHORT).check.case
     assert (case.layers, case.directions, case.features, case.batch) == (1, 1, 1, 1)
     assert max(case.units) <= 3
     assert case.time <= 3
@@ -197,7 +197,7 @@ def test_a_fault_at_one_size_only_is_shrunk_to_it(monkeypatch):
         return right(self, exchanged(experiment) if experiment.batch > 4 else experiment)
 
     monkeypatch.setattr(Numpy, "run", wrong)
-    assert found_by(Profile(cases=50, one_in=1)).trial.case.batch == 5
+    assert found_by(Profile(cases=50, one_in=1)).check.case.batch == 5
 
 
 def test_an_adapter_that_raises_is_reported_with_the_claim_and_the_case(monkeypatch):
@@ -251,7 +251,7 @@ def test_a_check_without_an_informative_element_is_counted_and_neither_passes_no
 ):
     for dtype, one in PRECISIONS.items():
         monkeypatch.setitem(PRECISIONS, dtype, replace(one, informative=0.0))
-    asked = inquiry()
+    asked = search()
     draw(asked, SHORT, 0)
     tally = asked.tallies["numpy"]
     assert tally.nothing == tally.rounding > 0
@@ -260,7 +260,7 @@ def test_a_check_without_an_informative_element_is_counted_and_neither_passes_no
 
 def test_claims_that_share_the_run_are_put_to_every_case_and_the_others_in_turn():
     def checks(one_in: int) -> tuple[int, int]:
-        asked = inquiry(one_in=one_in)
+        asked = search(one_in=one_in)
         draw(asked, Profile(cases=40, one_in=one_in), 0)
         tally = asked.tallies["numpy"]
         return tally.cases, tally.exact + tally.rounding
@@ -275,14 +275,14 @@ def test_a_known_failure_is_left_out_and_counted():
     claim = "every-value-is-the-oracles"
     everywhere = KnownFailure(claim=claim, **entry)
     elsewhere = KnownFailure(claim="weights-read-back-are-those-loaded", case="smallest", **entry)
-    asked = inquiry(known=(everywhere, elsewhere))
+    asked = search(known=(everywhere, elsewhere))
     draw(asked, SHORT, 0)
     tally = asked.tallies["numpy"]
     assert tally.known == tally.cases == SHORT.cases
 
 
 def test_claims_about_recorded_vectors_are_put_to_no_random_case():
-    asked = {one.id for case in drawn(30) for one, _ in trials(case, ("numpy",), 0)}
+    asked = {one.id for case in drawn(30) for one, _ in checks_of(case, ("numpy",), 0)}
     assert asked
     assert {all_claims()[claim].of for claim in asked} == {"named"}
     assert {all_claims()[claim].kind for claim in asked} == {"exact", "rounding"}

@@ -54,7 +54,7 @@ def page(tmp_path):
 def real_claims(**changed):
     """A check of every claim there is, on two adapters, some of which do not hold."""
     adapters = {
-        name: {"versions": {name: "1.0"}, "cannot_run": None, "facts": {}, "surface": {}}
+        name: {"versions": {name: "1.0"}, "cannot_run": None, "flags": {}, "surface": {}}
         for name in ("torch", "numpy")
     }
     checks = [
@@ -177,7 +177,7 @@ def test_a_part_of_a_run_is_called_a_part(page):
 def test_what_cannot_run_says_why(page):
     record = a_record()
     record["adapters"]["torch"] = {
-        "versions": {}, "cannot_run": "torch is not installed", "facts": {}, "surface": {},
+        "versions": {}, "cannot_run": "torch is not installed", "flags": {}, "surface": {},
     }  # fmt: skip
     assert "torch is not installed" in page(record).read_text(encoding="utf-8")
 
@@ -211,7 +211,7 @@ def nasty_record():
     record = nasty(a_record(a_check(), a_check("it-fails", **FAILED), a_check("it", **LEFT_OUT)))
     adapter = record["adapters"].pop("numpy")
     record["adapters"][f"numpy{NASTY}"] = adapter
-    adapter["surface"][NASTY] = adapter["facts"][NASTY] = adapter["versions"][NASTY] = NASTY
+    adapter["surface"][NASTY] = adapter["flags"][NASTY] = adapter["versions"][NASTY] = NASTY
     record["environment"][NASTY] = NASTY
     record["warnings"][NASTY] = 3
     record["cases"][f"smallest{NASTY}"] = record["cases"].pop("smallest")

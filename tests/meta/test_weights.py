@@ -16,7 +16,7 @@ from fixtures.adapters.tf1 import FORGET_BIAS, TF1_GATES, from_tf1, to_tf1
 from fixtures.cases import Case, named, named_cases
 from fixtures.cases.experiments import experiment_of
 from fixtures.cases.inputs import initial_state_of, inputs_of, lengths_of
-from fixtures.cases.streams import dyadic, odd_integers
+from fixtures.cases.random_numbers import dyadic, odd_integers
 from fixtures.cases.weights import canonical_weights, dense_weights
 from fixtures.checks.compare import assert_same_bits
 from fixtures.errors import BadInput

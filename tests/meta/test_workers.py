@@ -17,7 +17,7 @@ from pathlib import Path
 from fixtures.adapters.numpy import Numpy
 
 Numpy.surface = lambda self: {"numpy.layer": "(x, units=4)"}
-Numpy.facts = lambda self: {"threads": "1"}
+Numpy.flags = lambda self: {"threads": "1"}
 
 
 def pytest_sessionfinish(session):
@@ -36,7 +36,7 @@ def test_the_public_surface_is_recorded(project: Project, workers):
     project.write("pretend.py", PRETEND)
     project.pytest("-p", "pretend", "--record=run.json", *workers, PYTHONPATH=".")
     assert record(project)["adapters"]["numpy"]["surface"] == {"numpy.layer": "(x, units=4)"}
-    assert record(project)["adapters"]["numpy"]["facts"] == {"threads": "1"}
+    assert record(project)["adapters"]["numpy"]["flags"] == {"threads": "1"}
 
 
 @pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "7"}], ids=["shared", "the-users"])
