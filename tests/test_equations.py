@@ -14,8 +14,8 @@ from fixtures.cases import named, one_layer, some
 from fixtures.checks.compare import assert_different, assert_same_bits, assert_ways_agree
 from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 from fixtures.model.weights import GATES
-from fixtures.oracle.reference import sigmoid
 from fixtures.oracle.rounding import beside
+from fixtures.oracle.sites import sigmoid
 
 ONE_STEP = some(
     lambda case: one_layer(case) and case.time == 1 and case.bias != "none",

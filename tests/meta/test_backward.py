@@ -15,6 +15,7 @@ from fixtures.model.perlayer import PerLayer, State
 from fixtures.model.weights import LayerWeights
 from fixtures.oracle import backward, reference
 from fixtures.oracle.rounding import gradients_of
+from fixtures.oracle.sites import sigmoid
 
 CASES = {case.name: case for case in named_cases()}
 NAMES = [
@@ -24,6 +25,9 @@ NAMES = [
 LENGTHS = [None, "given"]
 STEP = np.longdouble(2) ** -13
 """Differences over five points are off by STEP^4 or so, 2^-52, times the fifth derivative."""
+
+
+EPS = np.finfo(np.longdouble).eps
 
 
 def wide(experiment):
@@ -104,6 +108,34 @@ def test_gradients_are_the_loss_differentiated(name, lengths):
             slope = (8 * near - far) / (12 * STEP)
             size = np.linalg.norm(gradient.astype(float)) * np.linalg.norm(way.astype(float))
             assert abs(slope - np.sum(gradient * way)) < 2.0**-38 * size, tensor
+
+
+def test_a_step_goes_back_as_the_equations_are_differentiated_by_hand():
+    """Graves 2012, section 4.6: of `z`, the gates' sums, of x and of both states."""
+    experiment = experiment_of(CASES["smallest"], "float64", 0)
+    weights, inputs, initial, upstream = wide(experiment)
+    one, x, h, c = weights[0, 0], inputs[:, 0], initial.h[0, 0], initial.c[0, 0]
+    dh, dc = upstream.h[0, 0], upstream.c[0, 0]
+    step = reference.step(one, x, h, c)
+    found = step.tape.back(zip(step.came_out, (dh, dc), strict=True))
+
+    z = x @ one.kernel + h @ one.recurrent_kernel + one.bias
+    i, f, g, o = np.split(z, 4, axis=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    tanh_c = np.tanh(f * c + i * g)
+    dc = dc + dh * o * (1 - tanh_c**2)
+    gates = (
+        dc * g * i * (1 - i),
+        dc * c * f * (1 - f),
+        dc * i * (1 - g**2),
+        dh * tanh_c * o * (1 - o),
+    )
+    dz = np.concatenate(gates, axis=-1)
+    expected = (dz @ one.kernel.T, dz @ one.recurrent_kernel.T, dc * f, dz)
+    numbers = (*step.went_in, step.tape.dots[0].result)
+    for number, by_hand in zip(numbers, expected, strict=True):
+        size = np.abs(by_hand).max()
+        np.testing.assert_allclose(found[number], by_hand, rtol=0, atol=8 * EPS * size)
 
 
 def test_nothing_flows_past_the_end_of_a_row():
