@@ -12,7 +12,7 @@ SMALLEST = {
     "directions": 1, "scale": 1.0,
 }  # fmt: skip
 
-EARLIER = '{"an": "earlier record"}'
+EARLIER = '{"schema": 2, "an": "earlier record"}'
 """Such as may be in the place of a new one."""
 
 

@@ -222,7 +222,9 @@ def test_a_part_of_a_run_gives_no_verdict_of_health(judge, which, changed):
     assert found.exit_status == 2
     assert found.sentence.startswith("No verdict")
     assert f"in part: {found.gaps[0]}" in words.text(found, width=1000)
-    assert found.sentence == ("No verdict: of 1 check compared none regressed, and that is a part.")
+    assert found.sentence == (
+        "No verdict: of 1 check compared none regressed, and a record is not whole."
+    )
 
 
 def test_a_part_of_a_run_still_shows_what_broke(judge):
@@ -243,7 +245,7 @@ def test_what_was_not_run_is_no_regression_and_not_the_same(judge):
     found = judge(a_record(), new)
     assert [(one.kind, one.why) for one in found.changes] == [("not run", "MemoryError: no more")]
     assert found.exit_status == 2
-    assert "1 of 1 selected checks were not run: MemoryError: no more (1)." in found.gaps[0]
+    assert "it says nothing about 1 of 1 selected check: MemoryError: no more (1)." in found.gaps[0]
     both = judge(of_both(), of_both() | {"checks": [a_check(), a_check(adapter="torch", **NOT_RUN)],
                                          "complete": False})  # fmt: skip
     assert both.exit_status == 2
@@ -617,3 +619,38 @@ def test_what_goes_to_a_file_is_utf_8_on_any_system(tmp_path, format_):
     assert result.returncode == 1, result.stderr
     told = json.loads(result.stdout)["changes"][0]["why"] if format_ == "json" else result.stdout
     assert word in told
+
+
+def test_a_smaller_run_invents_no_changed_warnings(judge):
+    old = of_both(warnings={"UserWarning: deprecated": 3})
+    new = a_record(asked_for=["numpy"])
+    assert [one.kind for one in judge(old, new).around] == []
+    whole = judge(old, of_both())
+    assert [(one.kind, one.new) for one in whole.around] == [("warning", None)]
+
+
+def test_what_holds_and_was_not_to_be_run_before_is_not_new(judge):
+    found = judge(a_record(asked_for=["numpy"]), of_both())
+    assert [one.adapter for one in found.of("not checked before")] == ["torch"]
+    assert found.sentence == (
+        "Nothing regressed, nothing moved: 1 check held as before, 1 check not checked before."
+    )
+
+
+def test_of_a_selection_only_what_was_selected_was_not_run(judge):
+    """An adapter that cannot run has no checks; those of the others tell what was selected."""
+    numpy, cannot = TORCH["numpy"], TORCH["torch"] | {"cannot_run": "it is not installed"}
+    checks = [a_check(claim, name) for claim in ("it-holds", "another") for name in TORCH]
+    new = a_record(a_check(), deselected=1, adapters={"numpy": numpy, "torch": cannot})
+    found = judge(a_record(*checks, adapters=TORCH), new)
+    assert [(one.claim, one.adapter) for one in found.of("not run")] == [("it-holds", "torch")]
+    assert len(found.of("not selected")) == 2
+
+
+def test_nothing_in_the_text_is_cut(judge):
+    claim = "a-claim-of-so-many-words-that-the-numbers-after-it-do-not-fit-into-its-line"
+    new = a_check(claim, kind="exact", measurement=measured(kind="exact", worst=2048.0))
+    old = a_check(claim, kind="exact", measurement=measured(kind="exact", worst=0.0))
+    text = words.text(judge(a_record(old), a_record(new | {"outcome": "failed"})), width=80)
+    assert "0 -> 2048 elements differ" in " ".join(text.split())
+    assert "..." not in text

@@ -33,7 +33,11 @@ BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHON
 }
 """As Python is by itself: what is printed waits in a buffer, and may fail when it ends."""
 
-OLD_PAGE = "<!DOCTYPE html>\n<title>earlier</title>\n"
+OLD_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta name="generator" content="lstm-equivalence">
+"""
 
 
 @pytest.fixture
@@ -415,6 +419,8 @@ def test_the_kept_runs_are_those_that_are_written():
         (RECORD, " "),
         (PAGE, "{}"),
         (PAGE, "# README"),
+        (PAGE, "<!DOCTYPE html>\n<title>my thesis</title>\n"),
+        (RECORD, '{"name": "my package"}'),
         (PAGE, "<html>"),
         (PAGE, "\ufeff"),
     ],
@@ -429,7 +435,7 @@ def test_what_is_no_earlier_output_stays(tmp_path, begins, content):
 
 @pytest.mark.parametrize(
     ("begins", "content"),
-    [(RECORD, ""), (RECORD, EARLIER), (RECORD, "\n {"), (PAGE, ""), (PAGE, OLD_PAGE)],
+    [(RECORD, ""), (RECORD, EARLIER), (RECORD, '\n {"schema": 1, '), (PAGE, ""), (PAGE, OLD_PAGE)],
 )
 def test_an_earlier_output_may_be_overwritten(tmp_path, begins, content):
     path = tmp_path / "file"
@@ -637,7 +643,7 @@ def test_values_for_which_there_is_no_room_fail_the_run_in_one_sentence(project,
         "-p", "full_disk", "--record=run.json", "--outputs=full", *workers, PYTHONPATH="."
     )
     assert result.returncode == pytest.ExitCode.TESTS_FAILED
-    said = "--outputs: the values of 6 checks could not be kept (No space left on device)"
+    said = "as --outputs could not keep the values of 6 checks: No space left on device."
     assert said in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
     assert left_in(project.path / "full") == set()

@@ -229,10 +229,10 @@ def test_random_cases_without_memory_say_nothing_against_the_adapter(project: Pr
     project.write("lacks.py", LACKS_MEMORY)
     result = project.pytest("-p", "lacks", "-n", "2", "--record=run.json", PYTHONPATH=".")
     assert result.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "random cases: stopped, MemoryError: no room" in result.stdout
+    assert "random cases: stopped, MemoryError: out of memory" in result.stdout
     assert "does not hold" not in result.stdout
     run = json.loads((project.path / "run.json").read_text())
-    assert run["random"]["not_run"] == "MemoryError: no room"
+    assert run["random"]["not_run"] == "MemoryError: out of memory"
     assert not run["complete"]
 
 

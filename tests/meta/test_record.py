@@ -15,7 +15,7 @@ from fixtures.records import record
 from fixtures.records.environment import cpu
 from fixtures.records.record import NOT_REACHED
 from tests.meta.conftest import Project
-from tests.meta.records import FAILED, a_check, a_record
+from tests.meta.records import EARLIER, FAILED, a_check, a_record
 
 CHECK_FIELDS = {
     "nodeid", "line", "claim", "kind", "family", "claim_hash", "case", "case_hash", "adapter",
@@ -92,7 +92,27 @@ def test_a_run_stopped_early_is_not_complete(failing: Project):
     assert run["complete"] is False
     assert len(run["checks"]) == run["selected"] == 9
     assert [check["outcome"] for check in run["checks"]].count("failed") == 1
-    assert [check["reason"] for check in run["checks"]].count(NOT_REACHED) == 8
+    assert [check["reason"] for check in run["checks"]].count(NOT_REACHED) == 7
+    assert [check["outcome"] for check in run["checks"]].count("not applicable") == 1
+
+
+def test_a_run_that_is_killed_leaves_no_earlier_runs_record(project: Project):
+    """Nor does one that is told to end, by whatever sends a signal to a job that takes too long."""
+    project.write("run.json", EARLIER)
+    project.write(
+        "killed.py",
+        """
+        import os
+
+        def pytest_runtest_logreport(report):
+            if report.when == "teardown":
+                os.kill(os.getpid(), 9)
+        """,
+    )
+    assert project.pytest("-p", "killed", "--record=run.json", PYTHONPATH=".").returncode == -9
+    run = json.loads((project.path / "run.json").read_text())
+    assert run["complete"] is False
+    assert {check["outcome"] for check in run["checks"]} <= {"not run", "not applicable"}
 
 
 def test_warnings_are_recorded(project: Project):
