@@ -12,7 +12,7 @@ import pytest
 
 import fixtures.__main__
 from fixtures.records import upgrade
-from tests.meta.conftest import need_reports
+from tests.meta.conftest import ROOT, need_reports
 from tests.meta.records import FAILED, MOVED, a_check, a_record
 
 
@@ -22,12 +22,14 @@ def machine(monkeypatch, tmp_path):
 
     class Machine:
         commands: list[list[str]] = []  # noqa: RUF012
+        folders: list[Path | None] = []  # noqa: RUF012
         records = {"old": a_record(), "new": a_record()}  # noqa: RUF012
         fails = ""
         folder = tmp_path / "upgrade"
 
-        def run(self, command, **_):
+        def run(self, command, cwd=None, **_):
             self.commands.append(command)
+            self.folders.append(cwd)
             words = " ".join(map(str, command))
             if self.fails and self.fails in words:
                 return subprocess.CompletedProcess(command, 1, "", f"ERROR: no {self.fails}\n")
@@ -45,7 +47,7 @@ def machine(monkeypatch, tmp_path):
             )
 
     made = Machine()
-    made.commands = []
+    made.commands, made.folders = [], []
     # Not for everybody: matplotlib asks other programs for the machine's fonts.
     monkeypatch.setattr(upgrade, "subprocess", SimpleNamespace(run=made.run))
     monkeypatch.setattr(upgrade.shutil, "which", lambda _: None)
@@ -90,6 +92,12 @@ def test_pytests_arguments_reach_pytest(machine):
     machine.upgrade("a", "b", "--pytest", "--adapters torch -k 'a or b'")
     runs = [command for command in machine.commands if "pytest" in command and "-m" in command]
     assert [command[-4:] for command in runs] == [["--adapters", "torch", "-k", "a or b"]] * 2
+
+
+def test_pytest_runs_where_the_claims_are(machine):
+    machine.upgrade()
+    ran = zip(machine.commands, machine.folders, strict=True)
+    assert [folder for command, folder in ran if "--record=" in " ".join(command)] == [ROOT] * 2
 
 
 def test_an_install_that_fails_is_told_in_the_installers_words(machine, capsys):
