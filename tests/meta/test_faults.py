@@ -137,6 +137,17 @@ def test_workers_that_are_not_replaced_leave_no_whole_record(project: Project):
     assert not record(project).complete
 
 
+def test_a_worker_that_dies_of_random_cases_leaves_no_whole_record(project: Project):
+    """They are no checks of the record, and what they would have said is missing all the same."""
+    project.write(
+        "tests/test_other.py", "import os\n\ndef test_dies():\n    os.kill(os.getpid(), 9)\n"
+    )
+    result = run_within_two_minutes(project, "-n", "2")
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert not not_run(record(project))
+    assert not record(project).complete
+
+
 INTERRUPTED = """
 @claim(kind="exact", statement="s", formula="f", cases=every)
 def test_one(run, case):
