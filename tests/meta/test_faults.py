@@ -166,7 +166,8 @@ def test_an_interrupted_run_has_neither_regressed_nor_lost_anything(project: Pro
     (project.path / "run.json").rename(whole)
     project.write("wait", "")
     with subprocess.Popen(
-        (sys.executable, "-m", "pytest", "-n", workers, "--adapters", "numpy", "--record=run.json"),
+        (sys.executable, "-m", "pytest", "-p", "no:randomly", "-n", workers, "--adapters", "numpy",
+         "--record=run.json"),
         cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
     ) as process:  # fmt: skip
         while not list(project.path.glob("reached-*")):
