@@ -158,6 +158,16 @@ def test_a_skipped_check_is_not_shown_as_proven(project: Project):
     assert "A claim was skipped, and not because it is not applicable" in result.stdout
 
 
+@pytest.mark.parametrize("mark", ['skip("not today")', 'skip(reason="not today")', "skip"])
+def test_a_claim_that_is_marked_as_skipped_is_recorded_as_such(project: Project, mark):
+    text = ODD.replace("@odd()\ndef test_crash", f"@pytest.mark.{mark}\n@odd()\ndef test_crash")
+    project.write("tests/test_small.py", text)
+    result = project.pytest("-k", "holds or crash", "--record=run.json")
+    assert "INTERNALERROR" not in result.stdout + result.stderr
+    assert outcomes(project)["crash"][0] == "skipped"
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+
+
 def test_a_file_that_cannot_be_read_makes_the_run_incomplete(project: Project):
     project.write("tests/test_unreadable.py", "import nothing_of_this_name")
     project.pytest("--continue-on-collection-errors", "--record=run.json")
