@@ -14,7 +14,7 @@ from fixtures.cases import named, one_layer, some
 from fixtures.checks.compare import assert_different, assert_same_bits, assert_ways_agree
 from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
 from fixtures.model.weights import GATES
-from fixtures.oracle.rounding import beside
+from fixtures.oracle import rounding
 from fixtures.oracle.sites import sigmoid
 
 ONE_STEP = some(
@@ -29,7 +29,7 @@ def first_step(experiment):
     return experiment.inputs[:, 0], state.h[0, 0], state.c[0, 0]
 
 
-def side_by_side(h, c):
+def concatenated(h, c):
     return np.concatenate([h, c], axis=-1)
 
 
@@ -49,8 +49,8 @@ def test_tf1_gates_are_i_j_f_o(run, experiment, oracle):
     i, j, f, o = np.split(np.concatenate([x, h], axis=1) @ kernel + bias, 4, axis=1)
     c = c * sigmoid(f + 1) + sigmoid(i) * np.tanh(j)
     h = np.tanh(c) * sigmoid(o)
-    steps = {"by hand": side_by_side(h, c), "tf1": side_by_side(run.h[0, 0], run.c[0, 0])}
-    assert_ways_agree(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
+    steps = {"by hand": concatenated(h, c), "tf1": concatenated(run.h[0, 0], run.c[0, 0])}
+    assert_ways_agree(steps, rounding.concatenated(oracle.h[0, 0], oracle.c[0, 0]))
 
 
 @claim(
@@ -69,8 +69,8 @@ def test_keras_gates_are_i_f_c_o(run, experiment, oracle):
     i, f, candidate, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(candidate)
     h = sigmoid(o) * np.tanh(c)
-    steps = {"by hand": side_by_side(h, c), "Keras": side_by_side(run.h[0, 0], run.c[0, 0])}
-    assert_ways_agree(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
+    steps = {"by hand": concatenated(h, c), "Keras": concatenated(run.h[0, 0], run.c[0, 0])}
+    assert_ways_agree(steps, rounding.concatenated(oracle.h[0, 0], oracle.c[0, 0]))
 
 
 @claim(
@@ -90,8 +90,8 @@ def test_torch_gates_are_i_f_g_o(run, experiment, oracle):
     i, f, g, o = np.split((from_x + from_h).T, 4, axis=1)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     h = sigmoid(o) * np.tanh(c)
-    steps = {"by hand": side_by_side(h, c), "torch": side_by_side(run.h[0, 0], run.c[0, 0])}
-    assert_ways_agree(steps, beside(oracle.h[0, 0], oracle.c[0, 0]))
+    steps = {"by hand": concatenated(h, c), "torch": concatenated(run.h[0, 0], run.c[0, 0])}
+    assert_ways_agree(steps, rounding.concatenated(oracle.h[0, 0], oracle.c[0, 0]))
 
 
 @claim(

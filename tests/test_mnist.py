@@ -30,7 +30,7 @@ def test_mnist_logits_are_the_oracles(recipe, oracle):
     assert_within_rounding(recipe("classify").logits, oracle.logits)
 
 
-def digits_of(experiment, lab):
+def digits_of(experiment, run_cache):
     """The digit of every image, and where two logits are too close for rounding to leave it alone.
 
     The spread of the logits is known for 8 images; two logits are apart if they are by more than
@@ -47,7 +47,7 @@ def digits_of(experiment, lab):
         second, first = np.sort(logits, axis=1)[:, -2:].T
         return logits.argmax(axis=1), first - second > 2 * WORST * few.logits.spread.max()
 
-    return lab.once(("digits",), work_out)
+    return run_cache.once(("digits",), work_out)
 
 
 @claim(
@@ -59,8 +59,8 @@ def digits_of(experiment, lab):
     cases=named("mnist-digits"),
     recipe="classify",
 )
-def test_mnist_digits_are_the_oracles(recipe, experiment, lab):
-    expected, decided = digits_of(experiment, lab)
+def test_mnist_digits_are_the_oracles(recipe, experiment, run_cache):
+    expected, decided = digits_of(experiment, run_cache)
     found = recipe("classify").logits.argmax(axis=1)
     assert_same_bits(
         {"digits": found[decided], "most images decided": np.array(decided.mean() > 0.9)},

@@ -12,7 +12,7 @@ import numpy as np
 from fixtures.cases.recorded import LAST, read
 from fixtures.checks.compare import assert_each_within_rounding
 from fixtures.claims import claim
-from fixtures.oracle.rounding import beside, gradients_of, oracle_of
+from fixtures.oracle.rounding import concatenated, gradients_of, oracle_of
 
 RECORDING = "TensorFlow 1.15.5"
 
@@ -27,7 +27,7 @@ def recording(case, dtype, of_today, work_out):
 def with_last_output(oracle):
     """What the oracle says of everything that a layer may have returned."""
     top = [expected for (layer, _), expected in oracle.h.items() if layer == oracle.h.layers - 1]
-    return dict(oracle.tensors()) | {LAST: beside(*top)}
+    return dict(oracle.tensors()) | {LAST: concatenated(*top)}
 
 
 @claim(
@@ -37,12 +37,14 @@ def with_last_output(oracle):
     cases=lambda case: not case.short_rows,
     of="recorded",
 )
-def test_recorded_values_are_still_computed(run, oracle, case, check, lab):
+def test_recorded_values_are_still_computed(run, oracle, case, check, run_cache):
     found, exact = recording(
         case,
         check.dtype,
         with_last_output(oracle),
-        lambda file: with_last_output(oracle_of(file.experiment, lab.seed, weights=file.weights)),
+        lambda file: with_last_output(
+            oracle_of(file.experiment, run_cache.seed, weights=file.weights)
+        ),
     )
     assert_each_within_rounding(
         {
@@ -62,13 +64,13 @@ def test_recorded_values_are_still_computed(run, oracle, case, check, lab):
     of="recorded",
 )
 def test_recorded_short_rows_are_still_computed(
-    recipe, oracle_of_short_rows, experiment, case, check, lab
+    recipe, oracle_of_short_rows, experiment, case, check, run_cache
 ):
     found, exact = recording(
         case,
         check.dtype,
         dict(oracle_of_short_rows.tensors()),
-        lambda file: dict(oracle_of(file.experiment, lab.seed, True, file.weights).tensors()),
+        lambda file: dict(oracle_of(file.experiment, run_cache.seed, True, file.weights).tensors()),
     )
     inside = np.arange(experiment.time) < np.array(experiment.lengths)[:, None]
 
@@ -96,12 +98,12 @@ def test_recorded_short_rows_are_still_computed(
     recipe="gradients",
     of="recorded",
 )
-def test_recorded_gradients_are_still_computed(gradients, oracle_gradients, case, check, lab):
+def test_recorded_gradients_are_still_computed(gradients, oracle_gradients, case, check, run_cache):
     found, exact = recording(
         case,
         check.dtype,
         oracle_gradients,
-        lambda file: gradients_of(file.experiment, lab.seed, weights=file.weights),
+        lambda file: gradients_of(file.experiment, run_cache.seed, weights=file.weights),
     )
     assert_each_within_rounding(
         {RECORDING: (found.gradients, exact), "today": (gradients, oracle_gradients)}

@@ -50,17 +50,17 @@ def bare_calls() -> dict[str, float]:
     from fixtures.cases import named_cases
     from fixtures.checks.run_cache import RunCache
 
-    lab, seconds = RunCache(0), {}
+    run_cache, seconds = RunCache(0), {}
     first = named_cases()[0]
     for name, adapter in adapters().items():
         if adapter.cannot_run():
             continue
-        adapter.run(lab.experiment(first, "float32"))
+        adapter.run(run_cache.experiment(first, "float32"))
         start = time.perf_counter()
         for case in named_cases():
             if not adapter.unsupported(case):
                 for dtype in case.dtypes:
-                    adapter.run(lab.experiment(case, dtype))
+                    adapter.run(run_cache.experiment(case, dtype))
         seconds[name] = time.perf_counter() - start
     return seconds
 

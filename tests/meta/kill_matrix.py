@@ -35,7 +35,7 @@ REPORT = ROOT / "report"
 
 Fate = Literal["caught", "error", "holds"]
 Row = dict[str, Fate]
-LAB = RunCache(0, recorded.experiment_of)
+RUN_CACHE = RunCache(0, recorded.experiment_of)
 
 
 def row(mutant: Mutant) -> Row:
@@ -43,7 +43,7 @@ def row(mutant: Mutant) -> Row:
 
     `caught` if its assertion fails on a case, `error` if nothing but errors stopped it.
     """
-    LAB.forget_runs()
+    RUN_CACHE.forget_runs()
     try:
         return {
             one.id: _fate(one, mutant.adapter, checks)
@@ -51,7 +51,7 @@ def row(mutant: Mutant) -> Row:
             if (checks := list(_checks(one, mutant)))
         }
     finally:
-        LAB.forget_runs()
+        RUN_CACHE.forget_runs()
 
 
 def _checks(one: Claim, mutant: Mutant) -> Iterator[tuple[Case, str]]:
@@ -75,9 +75,9 @@ def _checks(one: Claim, mutant: Mutant) -> Iterator[tuple[Case, str]]:
 def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
     fate: Fate = "holds"
     for case, dtype in checks:
-        check = check_of(one, adapters()[adapter], case, dtype, LAB.seed)
+        check = check_of(one, adapters()[adapter], case, dtype, RUN_CACHE.seed)
         try:
-            run_check(test_of(one), CheckContext(check, LAB))
+            run_check(test_of(one), CheckContext(check, RUN_CACHE))
         except Disagreement:
             return "caught"
         except Exception:  # whatever a broken framework raises

@@ -98,17 +98,19 @@ def test_a_failed_run_is_not_tried_again():
             Broken.tries += 1
             raise RuntimeError("broken")
 
-    lab, case = RunCache(0), named_cases()[0]
+    run_cache, case = RunCache(0), named_cases()[0]
     for _ in range(3):
         with pytest.raises(RuntimeError, match="broken"):
-            lab.run(Broken(), case, "float32")
+            run_cache.run(Broken(), case, "float32")
     assert Broken.tries == 1
 
 
 def test_every_recipe_is_a_run_of_its_own():
-    lab, case = RunCache(0), named_cases()[0]
-    assert lab.run(Numpy(), case, "float32") is lab.run(Numpy(), case, "float32")
-    assert lab.run(Numpy(), case, "float32") is not lab.run(Numpy(), case, "float32", "lengths")
+    run_cache, case = RunCache(0), named_cases()[0]
+    assert run_cache.run(Numpy(), case, "float32") is run_cache.run(Numpy(), case, "float32")
+    assert run_cache.run(Numpy(), case, "float32") is not run_cache.run(
+        Numpy(), case, "float32", "lengths"
+    )
 
 
 @pytest.mark.parametrize(

@@ -441,11 +441,11 @@ def test_part_of_a_tensor_keeps_value_and_spread_together():
 
 def test_parts_go_side_by_side_along_the_units():
     part = oracle_of(NAMED["smallest"], "float32").output
-    both = rounding.beside(part, Expected(part.value * 2, part.spread * 3, "float32"))
+    both = rounding.concatenated(part, Expected(part.value * 2, part.spread * 3, "float32"))
     assert_same_bits(both.spread, np.concatenate([part.spread, part.spread * 3], axis=2))
     assert_same_bits(both.value, np.concatenate([part.value, part.value * 2], axis=2))
     assert both.dtype == "float32"
-    assert_same_bits(rounding.beside(part).value, part.value)
+    assert_same_bits(rounding.concatenated(part).value, part.value)
 
 
 def test_oracle_and_its_tensors_show_their_shape_and_no_number():
