@@ -8,7 +8,7 @@ import numpy as np
 
 from fixtures.cases import every, one_direction, some
 from fixtures.checks.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
-from fixtures.claims import ABOUT_TORCH, claim
+from fixtures.claims import TORCH, About, claim
 
 EVERY_STEP = some(
     one_direction,
@@ -107,9 +107,10 @@ def test_a_second_call_repeats_every_bit(run, recipe):
     formula="lstm(x.T, time_major=True).T == lstm(x)",
     sources=["A8"],
     cases=LAYOUTS,
-    adapters=["keras2", "tf1"],
-    because="in torch it is a matter of rounding (torch-batch-first-is-a-transposition), and the "
-    "others have no such option",
+    about=About(
+        lambda adapter: adapter.interface != "torch",
+        because="in torch it is a matter of rounding (torch-batch-first-is-a-transposition)",
+    ),
     recipe="time_major",
 )
 def test_time_major_is_a_transposition(run, recipe):
@@ -122,8 +123,7 @@ def test_time_major_is_a_transposition(run, recipe):
     "beyond rounding.",
     formula="lstm(x.T, batch_first=False).T == lstm(x, batch_first=True)",
     sources=["D1"],
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
     recipe="time_major",
 )
 def test_torch_batch_first_is_a_transposition(run, recipe, oracle):

@@ -12,7 +12,7 @@ from fixtures.checks.compare import (
     assert_ways_agree,
     assert_within_rounding,
 )
-from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.claims import KERAS, TF1, TORCH, claim
 from fixtures.oracle.rounding import oracle_of
 
 
@@ -21,8 +21,7 @@ from fixtures.oracle.rounding import oracle_of
     statement="h_n and c_n are ordered by layer, and within a layer forward before backward.",
     formula="h_n[layer * directions + direction] == h[layer, direction]",
     sources=["D3", "D6", "D9"],
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
 )
 def test_torch_h_n_goes_by_layer_then_direction(run, oracle, case):
     _, (h_n, c_n) = run.native
@@ -45,8 +44,7 @@ def test_torch_h_n_goes_by_layer_then_direction(run, oracle, case):
     formula="_, forward h, forward c, backward h, backward c = layer(x)",
     sources=["D6"],
     cases=bidirectional,
-    adapters=["keras3", "keras2"],
-    because=ABOUT_KERAS,
+    about=KERAS,
 )
 def test_keras_bidirectional_states_are_fh_fc_bh_bc(run, oracle):
     names = ("forward h", "forward c", "backward h", "backward c")
@@ -66,8 +64,7 @@ def test_keras_bidirectional_states_are_fh_fc_bh_bc(run, oracle):
     formula="(output_fw, output_bw), (state_fw, state_bw) = bidirectional_dynamic_rnn(...)",
     sources=["D5", "D6"],
     cases=bidirectional,
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
 )
 def test_tf1_bidirectional_returns_pairs(run, oracle):
     found, expected = {}, {}
@@ -157,8 +154,7 @@ def test_a_bidirectional_layer_is_two_lstms(run, adapter, experiment, oracle):
     formula="kernel rows: units + units against 2 * units + units",
     sources=["D6"],
     cases=named("bidirectional-two-layers", "bidirectional-two-widths"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     dtypes=("float32",),
 )
 def test_tf1_bidirectional_multi_rnn_cell_sees_one_direction(run, recipe, case):
@@ -182,8 +178,7 @@ def test_tf1_bidirectional_multi_rnn_cell_sees_one_direction(run, recipe, case):
     statement="A bidirectional MultiRNNCell is two stacks side by side that never see each other.",
     formula="output == concat(stack_fw(x), stack_bw(x[:, ::-1])[:, ::-1])",
     cases=some(bidirectional, "bidirectional-two-layers", "bidirectional-two-widths"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="bidirectional_multi_rnn_cell",
 )
 def test_tf1_bidirectional_multi_rnn_cell_is_two_stacks(recipe, experiment):
@@ -202,8 +197,7 @@ def test_tf1_bidirectional_multi_rnn_cell_is_two_stacks(recipe, experiment):
     formula="bidirectional(MultiRNNCell) != stacked bidirectional",
     sources=["D6"],
     cases=named("bidirectional-two-layers", "bidirectional-two-widths"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="bidirectional_multi_rnn_cell",
 )
 def test_tf1_bidirectional_multi_rnn_cell_is_no_stack(run, recipe, oracle):

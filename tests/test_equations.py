@@ -12,7 +12,7 @@ import numpy as np
 
 from fixtures.cases import named, one_layer, some
 from fixtures.checks.compare import assert_different, assert_same_bits, assert_ways_agree
-from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.claims import KERAS, TF1, TORCH, claim
 from fixtures.model.weights import GATES
 from fixtures.oracle import rounding
 from fixtures.oracle.sites import sigmoid
@@ -40,8 +40,7 @@ def concatenated(h, c):
     formula="c' = c * sigmoid(f + 1) + sigmoid(i) * tanh(j); h' = tanh(c') * sigmoid(o)",
     sources=["E1", "E2", "E3"],
     cases=ONE_STEP,
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
 )
 def test_tf1_gates_are_i_j_f_o(run, experiment, oracle):
     kernel, bias = run.native_weights.values()
@@ -60,8 +59,7 @@ def test_tf1_gates_are_i_j_f_o(run, experiment, oracle):
     formula="c' = sigmoid(f) * c + sigmoid(i) * tanh(c~); h' = sigmoid(o) * tanh(c')",
     sources=["C2", "C5"],
     cases=ONE_STEP,
-    adapters=["keras3", "keras2"],
-    because=ABOUT_KERAS,
+    about=KERAS,
 )
 def test_keras_gates_are_i_f_c_o(run, experiment, oracle):
     kernel, recurrent_kernel, bias = run.native_weights.values()
@@ -79,8 +77,7 @@ def test_keras_gates_are_i_f_c_o(run, experiment, oracle):
     formula="i, f, g, o = weight_ih @ x + bias_ih + weight_hh @ h + bias_hh",
     sources=["D10"],
     cases=ONE_STEP,
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
 )
 def test_torch_gates_are_i_f_g_o(run, experiment, oracle):
     own = run.native_weights
@@ -154,8 +151,7 @@ def test_one_step_from_zero_ignores_the_recurrent_kernel(adapter, experiment, ru
         "zero-bias",
         "bidirectional",
     ),
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
 )
 def test_torch_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):
     ways = {
@@ -176,8 +172,7 @@ def test_torch_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):
     formula="stored bias + [0, 0, 1, 0] == bias in the order i, j, f, o",
     sources=["E3"],
     cases=some(one_layer, "smallest", "square"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
 )
 def test_tf1_forget_bias_is_stored_nowhere(run, experiment):
     _, stored = run.native_weights.values()
@@ -196,8 +191,7 @@ def test_tf1_forget_bias_is_stored_nowhere(run, experiment):
     formula="BasicLSTMCell(units) != BasicLSTMCell(units, forget_bias=0.0)",
     sources=["B2", "E3"],
     cases=named("smallest", "square"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="without_forget_bias",
 )
 def test_tf1_forget_bias_is_added_at_run_time(run, recipe, oracle):
@@ -210,8 +204,7 @@ def test_tf1_forget_bias_is_added_at_run_time(run, recipe, oracle):
     formula="bias == zeros([4 * units])",
     sources=["E1", "E3"],
     cases=named("smallest"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="fresh",
 )
 def test_tf1_bias_starts_as_zeros(recipe, experiment):
@@ -226,8 +219,7 @@ def test_tf1_bias_starts_as_zeros(recipe, experiment):
     formula="bias == [0, 1, 0, 0] in the order i, f, c, o",
     sources=["E3"],
     cases=named("smallest"),
-    adapters=["keras3", "keras2"],
-    because=ABOUT_KERAS,
+    about=KERAS,
     recipe="fresh",
 )
 def test_keras_forget_bias_is_in_the_bias(recipe, experiment):

@@ -12,7 +12,7 @@ import numpy as np
 
 from fixtures.cases import every, some
 from fixtures.checks.compare import assert_ways_agree, assert_within_rounding
-from fixtures.claims import ABOUT_TORCH, claim
+from fixtures.claims import TORCH, claim
 from fixtures.model.experiment import Upstream
 from fixtures.oracle.rounding import gradients_of
 
@@ -80,8 +80,7 @@ def test_gradients_through_last_output_are_those_through_h(adapter, experiment):
     "as each is summed up in an order of its own.",
     formula="d bias_ih == d bias_hh == d bias",
     cases=some(lambda case: every(case) and case.bias != "none", *FEW),
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
     recipe="gradients",
 )
 def test_torch_both_biases_have_one_gradient(recipe, oracle_gradients):

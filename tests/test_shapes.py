@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fixtures.cases import bidirectional, named, one_direction
 from fixtures.checks.compare import assert_refused, assert_structure
-from fixtures.claims import ABOUT_KERAS, ABOUT_TF1, ABOUT_TORCH, claim
+from fixtures.claims import KERAS, TF1, TORCH, claim
 
 SHAPES_ARE_THE_SAME_IN_FLOAT64 = ("float32",)
 
@@ -44,8 +44,7 @@ def test_one_state_per_layer_and_direction(run, case):
     formula="[type(s).__name__, s._fields, s.c.shape, s.h.shape for s in state]",
     sources=["A4", "A5", "B3"],
     cases=one_direction,
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_tf1_state_is_one_tuple_per_cell(run, case):
@@ -60,8 +59,7 @@ def test_tf1_state_is_one_tuple_per_cell(run, case):
     statement="h_n and c_n have one row per layer and direction.",
     formula="h_n.shape == c_n.shape == [layers * directions, batch, units]",
     sources=["D2", "D6", "D9"],
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_torch_h_n_has_a_row_per_direction(run, case):
@@ -75,8 +73,7 @@ def test_torch_h_n_has_a_row_per_direction(run, case):
     statement="batch_first does not touch h_n and c_n: batch stays in the middle.",
     formula="h_n.shape == c_n.shape == [layers * directions, batch, units] with batch_first",
     sources=["D1"],
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
     recipe="time_major",
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
@@ -91,8 +88,7 @@ def test_torch_batch_first_leaves_the_states_alone(run, recipe):
     formula="lstm(x, (h_0.transpose(0, 1), c_0.transpose(0, 1))) raises RuntimeError",
     sources=["D1", "D2"],
     cases=named("smallest", "two-layers", "bidirectional"),
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_torch_refuses_batch_first_states(adapter, experiment):
@@ -129,8 +125,7 @@ def test_parameters_do_not_depend_on_time(run, case):
     formula="kernel [features, 4 * units], recurrent kernel [units, 4 * units], bias [4 * units]",
     sources=["C2", "C5"],
     cases=lambda case: one_direction(case) and case.bias != "none",
-    adapters=["keras3", "keras2"],
-    because=ABOUT_KERAS,
+    about=KERAS,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_keras_gates_lie_side_by_side(run, case):
@@ -149,8 +144,7 @@ def test_keras_gates_lie_side_by_side(run, case):
     formula="kernel [features + units, 4 * units], bias [4 * units]",
     sources=["C2", "E1"],
     cases=one_direction,
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_tf1_kernel_is_one_product(run, case):
@@ -170,8 +164,7 @@ def test_tf1_kernel_is_one_product(run, case):
     "[4 * units]",
     sources=["C2"],
     cases=lambda case: one_direction(case) and case.bias != "none",
-    adapters=["torch"],
-    because=ABOUT_TORCH,
+    about=TORCH,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_torch_weights_are_rows(run, case):
@@ -193,8 +186,7 @@ def test_torch_weights_are_rows(run, case):
     formula="output, forward h, forward c, backward h, backward c = layer(x)",
     sources=["C4"],
     cases=bidirectional,
-    adapters=["keras3", "keras2"],
-    because=ABOUT_KERAS,
+    about=KERAS,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_keras_bidirectional_returns_four_states(run, case):
@@ -210,8 +202,7 @@ def test_keras_bidirectional_returns_four_states(run, case):
     formula="dynamic_rnn(cell, integers) raises ValueError",
     sources=["A9"],
     cases=named("integer-example"),
-    adapters=["tf1"],
-    because=ABOUT_TF1,
+    about=TF1,
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_tf1_refuses_integers(adapter, experiment):

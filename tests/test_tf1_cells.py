@@ -12,12 +12,11 @@ from fixtures.checks.compare import (
     assert_structure,
     assert_ways_agree,
 )
-from fixtures.claims import ABOUT_TF1, claim
+from fixtures.claims import TF1, claim
 
 ONE_LAYER = named("smallest", "one-step", "integer-example", "line-by-line", "square")
 FEW_NAMES = ("smallest", "two-layers", "two-widths", "integer-example")
 FEW = named(*FEW_NAMES)
-TF1 = ["tf1"]
 
 
 @claim(
@@ -37,8 +36,7 @@ TF1 = ["tf1"]
         "line-by-line",
         "square",
     ),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="state_not_a_tuple",
 )
 def test_tf1_state_not_a_tuple_is_c_beside_h(run, recipe, case):
@@ -64,8 +62,7 @@ def test_tf1_state_not_a_tuple_is_c_beside_h(run, recipe, case):
         "integer-example",
         "mnist",
     ),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="dropout_keep_all",
 )
 def test_tf1_dropout_that_keeps_all_changes_nothing(run, recipe):
@@ -79,8 +76,7 @@ def test_tf1_dropout_that_keeps_all_changes_nothing(run, recipe):
     formula="outputs is 0 or h / 0.5; state == state without dropout",
     sources=["B5"],
     cases=ONE_LAYER,
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="dropout_output_half",
 )
 def test_tf1_output_dropout_leaves_the_state_alone(run, recipe):
@@ -101,8 +97,7 @@ def test_tf1_output_dropout_leaves_the_state_alone(run, recipe):
     formula="outputs[:, -1, :] != state[-1][1] at output_keep_prob=0.5",
     sources=["B5"],
     cases=ONE_LAYER,
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="dropout_output_half",
 )
 def test_tf1_dropped_output_is_not_h(recipe, oracle):
@@ -117,8 +112,7 @@ def test_tf1_dropped_output_is_not_h(recipe, oracle):
     formula="h is 0 or output / 0.5; c == c without dropout, after one step",
     sources=["B5"],
     cases=named("one-step", "one-step-from-zero"),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="dropout_state_half",
 )
 def test_tf1_state_dropout_drops_h_and_not_c(run, recipe):
@@ -139,8 +133,7 @@ def test_tf1_state_dropout_drops_h_and_not_c(run, recipe):
     formula="outputs[:, -1] == state[-1]",
     sources=["A7"],
     cases=some(one_direction, *FEW_NAMES),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="gru_cell",
 )
 def test_tf1_gru_state_is_its_output(recipe):
@@ -154,8 +147,7 @@ def test_tf1_gru_state_is_its_output(recipe):
     formula="outputs[:, -1] == state[-1]",
     sources=["A7"],
     cases=some(one_direction, *FEW_NAMES),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="basic_rnn_cell",
 )
 def test_tf1_basic_rnn_state_is_its_output(recipe):
@@ -170,8 +162,7 @@ def test_tf1_basic_rnn_state_is_its_output(recipe):
     formula="state[-1].h raises AttributeError",
     sources=["A7"],
     cases=FEW,
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     dtypes=("float32",),
 )
 def test_tf1_gru_and_rnn_states_have_no_h(recipe, case):
@@ -188,8 +179,7 @@ def test_tf1_gru_and_rnn_states_have_no_h(recipe, case):
     cases=some(
         one_direction, "smallest", "two-layers", "two-widths", "integer-example", "line-by-line"
     ),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="lstm_cell",
 )
 def test_tf1_lstm_cell_is_basic_lstm_cell(run, recipe, oracle):
@@ -203,8 +193,7 @@ def test_tf1_lstm_cell_is_basic_lstm_cell(run, recipe, oracle):
     formula="LSTMCell(units, use_peepholes=True) != BasicLSTMCell(units)",
     sources=["E6"],
     cases=FEW,
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="peepholes",
 )
 def test_tf1_peepholes_make_another_lstm(run, recipe, oracle):
@@ -217,8 +206,7 @@ def test_tf1_peepholes_make_another_lstm(run, recipe, oracle):
     formula="'LSTMCell' in names, 'CoupledInputForgetGateLSTMCell' not in names",
     sources=["E6", "E7"],
     cases=named("smallest"),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="names",
     dtypes=("float32",),
 )
@@ -235,8 +223,7 @@ def test_tf1_coupled_gates_are_gone(recipe):
     formula="tf.compat.v1.nn.rnn_cell.BasicLSTMCell raises AttributeError with Keras 3",
     sources=["E7"],
     cases=named("smallest"),
-    adapters=TF1,
-    because=ABOUT_TF1,
+    about=TF1,
     recipe="names_with_keras_3",
     dtypes=("float32",),
 )

@@ -24,7 +24,7 @@ CLAIMS = """
 import numpy as np
 from fixtures.cases import named
 from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
-from fixtures.claims import claim
+from fixtures.claims import TORCH, claim
 from fixtures.oracle.rounding import oracle_of
 
 
@@ -39,7 +39,7 @@ def test_it_is_rounded(run, oracle):
 
 
 @claim(kind="structure", statement="It is torch's.", formula="1 == 1", cases=named("smallest"),
-       adapters=["torch"], because="torch has it")
+       about=TORCH)
 def test_it_is_torchs(run):
     assert_structure(1, 1)
 """

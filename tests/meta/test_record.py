@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.checks.check import Measurement
+from fixtures.claims import TORCH
 from fixtures.errors import BadInput
 from fixtures.records import record
 from fixtures.records.environment import cpu
@@ -58,7 +59,7 @@ def test_a_check_says_all_there_is_to_know(project: Project):
     assert 0 < measured["spread"] < 2**-10
     assert (measured["informative"], measured["elements"]) == (1.0, 2 * 3 * 5 + 2 * 2 * 5)
     left_out = by_id["tests/test_small.py::test_it_is_torchs[numpy-not-applicable]"]
-    assert (left_out["outcome"], left_out["reason"]) == ("not applicable", "torch has it")
+    assert (left_out["outcome"], left_out["reason"]) == ("not applicable", TORCH.because)
 
 
 def test_workers_record_what_one_process_records(project: Project):

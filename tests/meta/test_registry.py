@@ -10,7 +10,10 @@ import pytest
 
 import fixtures.__main__
 from fixtures.adapters import RECIPES, adapters
+from fixtures.adapters.numpy import Numpy
+from fixtures.adapters.torch import Torch
 from fixtures.cases import named_cases, recorded
+from fixtures.claims import KERAS, TORCH, About
 from fixtures.claims import registry as claims
 from fixtures.errors import BadInput
 from fixtures.pages import claims as pages
@@ -64,9 +67,65 @@ def test_every_case_is_looked_at_by_some_claim():
     assert seen == {case.name for case in (*named_cases(), *recorded.cases(recorded.FOLDER)[0])}
 
 
-def test_a_claim_about_some_adapters_says_why():
-    with pytest.raises(BadInput, match="`adapters` and `because` go together"):
-        claims.claim(kind="exact", statement="s", formula="f", adapters=["torch"])(lambda: None)
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        (About(lambda _: False, because="of no adapter"), "`about` picks no adapter"),
+        (About(TORCH.picks, because=""), "`about` gives no reason"),
+    ],
+)
+def test_a_claim_is_about_some_adapter_and_says_why(about, sentence):
+    with pytest.raises(BadInput, match=f"^claim <lambda>: {sentence}; .*[.]$"):
+        claims.claim(kind="exact", statement="s", formula="f", about=about)(lambda: None)
+
+
+def reasons(claim, **classes):
+    """Why the claim is not about each of these adapters, where they are the only ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "adapters", lambda: {name: one() for name, one in classes.items()})
+        return {name: claims.not_applicable(ALL[claim], name) for name in classes}
+
+
+class TorchMode(Torch):
+    name = "torch:export"
+
+
+class Repeats(Numpy):
+    name = "repeats"
+    interface = "another"
+    masked_output = "repeated"
+
+
+class SaysNothing(Numpy):
+    name = "says-nothing"
+    masked_output = None
+
+
+def test_another_way_of_running_torch_counts_as_torch():
+    found = reasons("torch-gates-are-i-f-g-o", mode=TorchMode, numpy=Numpy)
+    assert found == {"mode": None, "numpy": TORCH.because}
+    exact = reasons("time-major-is-a-transposition", mode=TorchMode, numpy=Numpy)
+    assert "in torch it is a matter of rounding" in exact["mode"]
+    assert exact["numpy"] == Numpy.absent["time_major"]
+
+
+def test_both_keras_are_keras_and_no_other_is():
+    wanted = {name for name, one in adapters().items() if KERAS.picks(one)}
+    assert wanted == {"keras3", "keras2"}
+
+
+def test_output_past_a_rows_end_is_judged_by_what_the_adapter_says_of_it():
+    classes = {"zeros": Numpy, "repeats": Repeats, "nothing": SaysNothing}
+    zeros = reasons("output-past-a-rows-end-is-zero", **classes)
+    repeated = reasons("keras-output-under-a-mask-repeats", **classes)
+    assert [name for name, reason in zeros.items() if reason is None] == ["zeros", "nothing"]
+    assert [name for name, reason in repeated.items() if reason is None] == ["repeats", "nothing"]
+
+
+@pytest.mark.parametrize("name", adapters())
+def test_an_adapter_says_what_it_leaves_past_a_rows_end(name):
+    adapter = adapters()[name]
+    assert (adapter.masked_output is None) == bool(adapter.lacks("lengths"))
 
 
 def test_a_retired_id_stays_in_the_list(tmp_path, monkeypatch):
