@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import named, one_layer, some
+from fixtures.cells.lstm import GATES
 from fixtures.checks.compare import assert_different, assert_same_bits, assert_ways_agree
 from fixtures.claims import KERAS, TF1, TORCH, claim
-from fixtures.model.weights import GATES
 from fixtures.oracle import rounding
 from fixtures.oracle.sites import sigmoid
 

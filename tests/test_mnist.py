@@ -39,7 +39,7 @@ def digits_of(experiment, run_cache):
 
     def work_out():
         wide = experiment.weights.map(lambda one: one.map(np.float64))
-        found = reference.lstm(
+        found = reference.layers(
             wide, experiment.inputs.astype(np.float64), experiment.zero_state().map(np.float64)
         )
         logits = reference.dense(experiment.dense.map(np.float64), found.h[-1, 0])

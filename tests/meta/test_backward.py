@@ -46,7 +46,7 @@ def wide(experiment):
 
 
 def loss_of(weights, inputs, initial, upstream, lengths):
-    found = reference.lstm(weights, inputs, initial, lengths=lengths)
+    found = reference.layers(weights, inputs, initial, lengths=lengths)
     total = np.sum(found.output * upstream.output)
     for states, by in ((found.h, upstream.h), (found.c, upstream.c)):
         total += sum(np.sum(state * by[at]) for at, state in states.items())
@@ -90,7 +90,7 @@ def test_gradients_are_the_loss_differentiated(name, lengths):
     experiment = experiment_of(CASES[name], "float64", 0)
     weights, inputs, initial, upstream = wide(experiment)
     ends = None if lengths is None else np.array(experiment.lengths)
-    found = reference.lstm(weights, inputs, initial, lengths=ends)
+    found = reference.layers(weights, inputs, initial, lengths=ends)
     gradients = dict(backward.gradients(weights, found, upstream, lengths=ends).tensors())
     assert "inputs" in gradients
     noise = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def test_a_step_goes_back_as_the_equations_are_differentiated_by_hand():
     weights, inputs, initial, upstream = wide(experiment)
     one, x, h, c = weights[0, 0], inputs[:, 0], initial.h[0, 0], initial.c[0, 0]
     dh, dc = upstream.h[0, 0], upstream.c[0, 0]
-    step = reference.step(one, x, h, c)
+    step = reference.step(one, x, (h, c))
     found = step.tape.back(zip(step.came_out, (dh, dc), strict=True))
 
     z = x @ one.kernel + h @ one.recurrent_kernel + one.bias
@@ -132,7 +132,7 @@ def test_a_step_goes_back_as_the_equations_are_differentiated_by_hand():
     )
     dz = np.concatenate(gates, axis=-1)
     expected = (dz @ one.kernel.T, dz @ one.recurrent_kernel.T, dc * f, dz)
-    numbers = (*step.went_in, step.tape.dots[0].result)
+    numbers = (*step.went_in, step.tape.uses[0].result)
     for number, by_hand in zip(numbers, expected, strict=True):
         size = np.abs(by_hand).max()
         np.testing.assert_allclose(found[number], by_hand, rtol=0, atol=8 * EPS * size)
@@ -142,7 +142,7 @@ def test_nothing_flows_past_the_end_of_a_row():
     experiment = experiment_of(CASES["bidirectional"], "float64", 0)
     weights, inputs, initial, upstream = wide(experiment)
     ends = np.array(experiment.lengths)
-    found = reference.lstm(weights, inputs, initial, lengths=ends)
+    found = reference.layers(weights, inputs, initial, lengths=ends)
     by_inputs = backward.gradients(weights, found, upstream, lengths=ends).inputs
     past = np.arange(experiment.time) >= ends[:, None]
     assert past.any()
@@ -159,7 +159,7 @@ def test_the_value_is_the_undisturbed_gradient():
         narrow.initial,
         narrow.upstream,
     )
-    exact = backward.gradients(weights, reference.lstm(weights, inputs, initial), upstream)
+    exact = backward.gradients(weights, reference.layers(weights, inputs, initial), upstream)
     expected = gradients_of(experiment)
     for name, array in exact.tensors():
         np.testing.assert_allclose(expected[name].value, array, rtol=1e-13, atol=1e-15)

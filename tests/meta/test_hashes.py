@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -102,7 +102,7 @@ def test_a_field_that_a_case_leaves_at_its_default_is_not_in_its_hash():
         later: str = "as ever"
 
     case = CASES[0]
-    later = LaterCase(**asdict(case))
+    later = LaterCase(**vars(case))
     experiment = experiment_of(case, "float32", 0)
     assert case_hash(later, experiment) == case_hash(case, experiment)
     assert case_hash(replace(later, later="new"), experiment) != case_hash(case, experiment)

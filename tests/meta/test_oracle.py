@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.cases import Case, every, named_cases
 from fixtures.cases.experiments import experiment_of
+from fixtures.cells import LSTM
 from fixtures.checks.compare import WORST, assert_same_bits
 from fixtures.model.experiment import Experiment
 from fixtures.model.perlayer import Array, PerLayer, State
@@ -31,7 +32,7 @@ def gates(kernel: Array, recurrent: Array, **bias: float) -> LayerWeights:
     """A layer whose biases are the same for all units: 0 unless given by the gate's name."""
     units = len(recurrent)
     return LayerWeights(
-        kernel, recurrent, np.repeat([bias.get(g, 0.0) for g in "ifgo"], units), None
+        LSTM(), kernel, recurrent, np.repeat([bias.get(g, 0.0) for g in "ifgo"], units)
     )
 
 
@@ -57,15 +58,13 @@ def test_cell_of_one_unit_worked_out_by_hand():
     """
     wide = np.longdouble
     wanted = np.log(np.array([3, 1 / wide(3), 2, 7], wide))
-    one = LayerWeights(
-        kernel=(wanted / 4)[None], recurrent_kernel=(-wanted / 2)[None], bias=wanted / 4,
-        recurrent_bias=None,
-    )  # fmt: skip
+    one = LayerWeights(LSTM(), (wanted / 4)[None], (-wanted / 2)[None], wanted / 4)
     c = 4 * (np.log(wide(2)) - wide(9) / 20)
-    new = reference.step(one, np.array([[wide(2)]]), np.array([[wide(-0.5)]]), np.array([[c]]))
-    assert new.c.astype(np.float64) == np.log(2.0)
+    before = np.array([[wide(-0.5)]]), np.array([[c]])
+    new_h, new_c = reference.step(one, np.array([[wide(2)]]), before).states
+    assert new_c.astype(np.float64) == np.log(2.0)
     # 21/40 takes tens of roundings; long double has 11 bits to spare for them.
-    assert new.h.astype(np.float64) == 0.525
+    assert new_h.astype(np.float64) == 0.525
 
 
 @pytest.mark.parametrize("keeps", [0.0, 1.0], ids=["f-shut", "f-open"])
@@ -75,32 +74,32 @@ def test_saturated_gates_are_switches(keeps, takes):
     kernel = np.concatenate([np.zeros((5, 10)), np.eye(5), np.zeros((5, 5))], axis=1)
     switch = {0.0: -LARGE, 1.0: LARGE}
     one = gates(kernel, np.zeros((5, 20)), i=switch[takes], f=switch[keeps], o=LARGE)
-    new = reference.step(one, g, h, c)
+    new_h, new_c = reference.step(one, g, (h, c)).states
     expected = keeps * c + takes * np.tanh(g)
-    assert_same_bits({"c": new.c, "h": new.h}, {"c": expected, "h": np.tanh(expected)})
+    assert_same_bits({"c": new_c, "h": new_h}, {"c": expected, "h": np.tanh(expected)})
 
 
 def test_shut_output_gate_hides_the_cell_state():
     c = np.array([[0.5, -2.0]])
     zeros = np.zeros((2, 8))
-    new = reference.step(gates(zeros, zeros, i=-LARGE, f=LARGE, o=-LARGE), c, c, c)
-    assert_same_bits({"h": np.abs(new.h), "c": new.c}, {"h": np.zeros_like(c), "c": c})
+    one = gates(zeros, zeros, i=-LARGE, f=LARGE, o=-LARGE)
+    new_h, new_c = reference.step(one, c, (c, c)).states
+    assert_same_bits({"h": np.abs(new_h), "c": new_c}, {"h": np.zeros_like(c), "c": c})
 
 
 def test_cell_state_is_kept_for_ever_behind_an_open_forget_gate():
     c = np.array([[0.75, -1.5, 3.0]])
     one = gates(np.ones((2, 12)), np.ones((3, 12)), i=-LARGE, f=LARGE)
-    steps = reference.scan(one, np.ones((1, 50, 2)), np.zeros_like(c), c)
-    assert_same_bits(
-        np.stack([step.c for step in steps], axis=1), np.broadcast_to(c[:, None], (1, 50, 3))
-    )
+    steps = reference.scan(one, np.ones((1, 50, 2)), (np.zeros_like(c), c))
+    every_c = np.stack([step.states[1] for step in steps], axis=1)
+    assert_same_bits(every_c, np.broadcast_to(c[:, None], (1, 50, 3)))
 
 
 def test_zero_weights_halve_the_cell_state_at_every_step():
     c = np.array([[0.3, -4.0], [1.0, 7.0], [-0.01, 2.5]])
     one = gates(np.zeros((4, 8)), np.zeros((2, 8)))
-    steps = reference.scan(one, np.ones((3, 6, 4)), np.ones_like(c), c)
-    h, c_steps = (np.stack([getattr(step, of) for step in steps], axis=1) for of in "hc")
+    steps = reference.scan(one, np.ones((3, 6, 4)), (np.ones_like(c), c))
+    h, c_steps = (np.stack([step.states[place] for step in steps], axis=1) for place in (0, 1))
     halves = 0.5 ** np.arange(1, 7)[:, None]
     expected = c[:, None] * halves
     assert_same_bits({"c": c_steps, "h": h}, {"c": expected, "h": np.tanh(expected) / 2})
@@ -115,7 +114,7 @@ def test_sigmoid_reaches_its_limits_without_overflow():
 def test_backward_direction_reads_from_the_end():
     x = np.random.default_rng(1).uniform(-1, 1, (2, 5, 3))
     layer = no_memory(np.eye(3))
-    found = reference.lstm(PerLayer(((layer, layer),)), x, states((3, 3), batch=2))
+    found = reference.layers(PerLayer(((layer, layer),)), x, states((3, 3), batch=2))
     assert_same_bits(
         {"forward": found.c[0, 0], "backward": found.c[0, 1]},
         {"forward": np.tanh(x[:, -1]), "backward": np.tanh(x[:, 0])},
@@ -130,11 +129,12 @@ def test_backward_direction_carries_its_state_against_time():
         np.zeros((3, 12)),
         i=LARGE, f=LARGE, o=LARGE,
     )  # fmt: skip
-    found = reference.lstm(PerLayer(((layer, layer),)), x, states((3, 3), batch=2))
+    found = reference.layers(PerLayer(((layer, layer),)), x, states((3, 3), batch=2))
     g = np.tanh(x)
     backward = np.cumsum(g[:, ::-1], axis=1)[:, ::-1]
+    c_steps = found.state_steps.c
     assert_same_bits(
-        {"forward": found.c_steps[0, 0], "backward": found.c_steps[0, 1], "output": found.output},
+        {"forward": c_steps[0, 0], "backward": c_steps[0, 1], "output": found.output},
         {
             "forward": np.cumsum(g, axis=1),
             "backward": backward,
@@ -146,13 +146,13 @@ def test_backward_direction_carries_its_state_against_time():
 def test_stack_feeds_the_output_of_the_layer_below():
     x = np.random.default_rng(3).uniform(-1, 1, (2, 4, 3))
     turn = np.eye(3)[:, [1, 2, 0]]
-    found = reference.lstm(
+    found = reference.layers(
         PerLayer(((no_memory(np.eye(3)),), (no_memory(turn),))), x, states((3,), (3,), batch=2)
     )
     below = np.tanh(np.tanh(x))
     expected = np.tanh(np.tanh(below[..., [1, 2, 0]]))
     assert_same_bits(
-        {"below": found.h_steps[0, 0], "output": found.output},
+        {"below": found.state_steps.h[0, 0], "output": found.output},
         {"below": below, "output": expected},
     )
 
@@ -162,7 +162,7 @@ def test_second_bidirectional_layer_sees_both_directions_of_the_first():
     first = no_memory(np.array([[1.0]])), no_memory(np.array([[-2.0]]))
     picks_forward, picks_backward = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
     second = no_memory(picks_backward), no_memory(picks_forward)
-    found = reference.lstm(PerLayer((first, second)), x, states((1, 1), (1, 1), batch=2))
+    found = reference.layers(PerLayer((first, second)), x, states((1, 1), (1, 1), batch=2))
     assert_same_bits(
         found.output,
         np.concatenate(
@@ -178,7 +178,7 @@ def test_initial_state_belongs_to_its_layer_and_direction():
     keeps = [gates(np.ones((f, 16)), np.ones((4, 16)), i=-LARGE, f=LARGE) for f in (5, 8)]
     weights = PerLayer(tuple((one, one) for one in keeps))
     zeros = states((4, 4), (4, 4), batch=3).h
-    found = reference.lstm(weights, np.ones((3, 6, 5)), State(h=zeros, c=given))
+    found = reference.layers(weights, np.ones((3, 6, 5)), State(h=zeros, c=given))
     assert_same_bits(
         {str(at): c for at, c in found.c.items()}, {str(at): c for at, c in given.items()}
     )
@@ -210,7 +210,7 @@ def in_long_double(case: Case) -> dict[str, Array]:
 
     experiment = experiment_of(case, "float64", 0)
     initial = experiment.initial or experiment.zero_state()
-    found = reference.lstm(
+    found = reference.layers(
         experiment.weights.map(lambda one: one.map(widen)),
         widen(experiment.inputs),
         initial.map(widen),

@@ -18,11 +18,13 @@ from fixtures.cases.experiments import experiment_of
 from fixtures.cases.inputs import initial_state_of, inputs_of, lengths_of
 from fixtures.cases.random_numbers import dyadic, odd_integers
 from fixtures.cases.weights import canonical_weights, dense_weights
+from fixtures.cells import LSTM
+from fixtures.cells.lstm import GATES
 from fixtures.checks.compare import assert_same_bits
 from fixtures.errors import BadInput
 from fixtures.model.experiment import Experiment
 from fixtures.model.perlayer import Array, PerLayer
-from fixtures.model.weights import GATES, Dense, LayerWeights, one_direction, reorder_gates
+from fixtures.model.weights import Dense, LayerWeights, one_direction, reorder_gates
 
 NAMED = {case.name: case for case in named_cases()}
 SMALL = [case for case in NAMED.values() if case.inputs != "mnist"]
@@ -68,13 +70,21 @@ def test_gates_moved_and_moved_back_are_the_same_bits(order):
     assert_same_bits(reorder_gates(reorder_gates(kernel, GATES, order), order, GATES), kernel)
 
 
-def test_gates_by_other_than_four_letters_are_refused():
-    """Not cut short in silence: three letters would make three blocks of four."""
-    with pytest.raises(ValueError, match="zip"):
-        reorder_gates(np.arange(12.0), "ifg", "ifg")
+@pytest.mark.parametrize(
+    ("have", "want", "words"),
+    [
+        ("ifgo", "ifg", "not the gates ifgo"),
+        ("ifgo", "iigo", "not the gates ifgo"),
+        ("ifgox", "xofgi", "equal division"),
+    ],
+)
+def test_gates_that_are_not_those_of_the_array_are_refused(have, want, words):
+    with pytest.raises(ValueError, match=words):
+        reorder_gates(np.arange(12.0), have, want)
 
 
 ONE = LayerWeights(
+    LSTM(),
     kernel=np.float32([[1, 2, 3, 4, 5, 6, 7, 8]]),
     recurrent_kernel=np.float32([[1, 2, 3, 4, 5, 6, 7, 8], [-1, -2, -3, -4, -5, -6, -7, -8]]),
     bias=np.float32([1, 2, 3, 4, 5, 6, 7, 8]),
@@ -148,7 +158,7 @@ def test_tf1_layout_and_back_is_the_same_bits(case):
 def test_tf1_layout_is_what_basic_lstm_cell_holds():
     """Rows of x, then of h; gates i, j, f, o; the forget bias of 1 taken off f."""
     bias = np.float32([1, 2, 3, 4])
-    one = LayerWeights(np.float32([[5, 6, 7, 8]]), np.float32([[9, 10, 11, 12]]), bias, None)
+    one = LayerWeights(LSTM(), np.float32([[5, 6, 7, 8]]), np.float32([[9, 10, 11, 12]]), bias)
     kernel, own_bias = to_tf1(one)
     assert (TF1_GATES, FORGET_BIAS) == ("igfo", 1.0)
     assert kernel.tolist() == [[5, 7, 6, 8], [9, 11, 10, 12]]

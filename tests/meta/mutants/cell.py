@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from fixtures.model.weights import GATES
+from fixtures.cells.lstm import GATES
 
 EVERY = "every-value-is-the-oracles"
 GRADIENTS = "every-gradient-is-the-oracles"
