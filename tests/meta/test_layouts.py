@@ -66,7 +66,7 @@ def oracle_on(case: Case, dtype: str = "float32", with_lengths: bool = False) ->
 
 def run_of(name: str, case: Case, dtype: str = "float32", recipe: str = "run") -> Run:
     adapter = adapters()[name]
-    if reason := adapter.cannot_run() or adapter.unsupported(case) or adapter.lacks(recipe):
+    if reason := adapter.cannot_run() or adapter.leaves_out(case, dtype) or adapter.lacks(recipe):
         pytest.skip(reason)
     run: Run = getattr(adapter, recipe)(experiment_on(case, dtype))
     return run
