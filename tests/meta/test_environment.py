@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from importlib import util
+from types import SimpleNamespace
 
 import pytest
 from packaging.version import Version
@@ -140,6 +141,32 @@ def test_a_backend_that_is_no_name_is_refused(monkeypatch, tmp_path, backend):
     monkeypatch.setattr(keras, "installed", lambda *_, module: (module, Version("3.15.1")))
     answer = adapters()["keras3"].cannot_run()
     assert answer.startswith(f"Keras's backend {backend} is not installed")
+
+
+@pytest.mark.parametrize(
+    ("backend", "variable", "updates"),
+    [
+        ("jax", None, [("jax_enable_x64", True)]),
+        ("jax", "0", []),
+        ("torch", None, []),
+    ],
+)
+def test_float64_is_made_real_on_jax_unless_the_user_says_otherwise(
+    monkeypatch, backend, variable, updates
+):
+    made, keras3 = [], adapters()["keras3"]
+    config = SimpleNamespace(update=lambda *given: made.append(given), jax_enable_x64=True)
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(config=config))
+    module = SimpleNamespace(backend=SimpleNamespace(backend=lambda: backend))
+    monkeypatch.setattr(keras3, "keras", lambda: module)
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("JAX_ENABLE_X64", variable)
+    keras3.load()
+    assert made == updates
+    told = {"jax_enable_x64": "True"} if backend == "jax" else {}
+    assert keras3.flags() == {"backend": backend} | told
 
 
 # And really, in processes of their own.
