@@ -75,10 +75,7 @@ def run_of(name: str, case: Case, dtype: str = "float32", recipe: str = "run") -
 def by_name(weights: PerLayer[LayerWeights]) -> dict[str, Array]:
     """All that every framework has; torch's second bias is part of the bias."""
     return {
-        f"{field} {at}": array
-        for at, one in weights.items()
-        for field, array in one.by_name()
-        if field != "recurrent_bias"
+        f"{field} {at}": array for at, one in weights.items() for field, array in one.canonical()
     }
 
 
@@ -91,17 +88,17 @@ def test_weights_come_back_and_compute_what_the_oracle_does(name, case, dtype):
 
 
 def test_numpy_layer_reads_back_its_own_arrays_and_not_those_loaded():
-    one = experiment_on(NAMED["smallest"]).weights[0, 0]
+    one = experiment_on(NAMED["gru-smallest"]).weights[0, 0]
     layer = Layer(one)
-    layer.kernel, layer.recurrent, layer.bias = (
+    layer.kernel, layer.recurrent, layer.bias, layer.recurrent_bias = (
         2 * layer.kernel,
         3 * layer.recurrent,
         4 * layer.bias,
+        5 * layer.recurrent_bias,
     )
-    back = layer.weights(one)
+    expected = zip((2, 3, 4, 5), one.by_name(), strict=True)
     assert_same_bits(
-        {"kernel": back.kernel, "recurrent": back.recurrent_kernel, "bias": back.bias},
-        {"kernel": 2 * one.kernel, "recurrent": 3 * one.recurrent_kernel, "bias": 4 * one.bias},
+        dict(layer.weights().by_name()), {name: by * array for by, (name, array) in expected}
     )
 
 
