@@ -21,6 +21,17 @@ EXAMPLES = {
 }
 
 
+IN_NUMPY = """
+def mgu(layer, x, h):
+    x_f, x_n = layer.from_x(x)
+    f = activated("sigmoid", x_f + layer.from_h(h)[0])
+    n = activated("tanh", x_n + layer.from_h(f * h)[1])
+    return ((f.dtype.type(1) - f) * h + f * n,)
+
+
+"""
+
+
 def test_each_section_has_one_example_of_ten_lines_or_less():
     assert list(EXAMPLES) == list(SECTIONS)
     assert TEXT.count("```") == 2 * len(SECTIONS)
@@ -59,6 +70,33 @@ def test_a_claim(project):
     ran = project.pytest("tests/test_new.py")
     assert "4 passed" in ran.stdout
     assert "h-is-between-minus-one-and-one" in ran.stdout
+
+
+def test_a_kind_of_cell(project):
+    head = (
+        "from dataclasses import dataclass\nfrom typing import ClassVar\n"
+        "from fixtures.model.cell import Cell\n"
+    )
+    project.write("fixtures/cells/mgu.py", head + EXAMPLES["A kind of cell"])
+    for file, before, after in (
+        ("cells/__init__.py", "from fixtures.cells.rnn", "from fixtures.cells.mgu import MGU\n"),
+        ("cases/named.py", '    "gru": GRU(),\n', '    "mgu": MGU(),\n'),
+        ("cases/named.py", "from fixtures.cells import", "from fixtures.cells import MGU\n"),
+        ("adapters/numpy.py", "from fixtures.cells import", "from fixtures.cells import MGU\n"),
+        ("adapters/numpy.py", "STEPS: dict", IN_NUMPY),
+        ("adapters/numpy.py", "RNN: rnn}", ""),
+    ):
+        path = project.path / "fixtures" / file
+        source = path.read_text()
+        assert source.count(before) == 1
+        made = after + before if after else "RNN: rnn, MGU: mgu}"
+        path.write_text(source.replace(before, made))
+    claims = (ROOT / "tests" / "test_cells.py").read_text(encoding="utf-8")
+    project.write("tests/test_cells.py", claims)
+    ran = project.pytest("tests/test_cells.py", "-k", "mgu")
+    assert ran.returncode == 0, ran.stdout
+    assert re.search(r"other-cells-values-are-the-oracles +6 \d", ran.stdout)
+    assert re.search(r"other-cells-short-row-is-the-row-cut-short +4 \d", ran.stdout)
 
 
 def test_a_mutant(monkeypatch):
