@@ -245,3 +245,26 @@ def test_other_cells_short_row_is_the_row_cut_short(recipe, experiment, oracle, 
         {f"{name}[{layer}, 0]": every[name][layer, 0][at] for name in case.cell.states
          for layer in range(case.layers)},
     )  # fmt: skip
+
+
+def with_step_layers(case):
+    """Stacks of one direction; no framework has a step layer that projects."""
+    return (
+        case.directions == 1
+        and case.widths == case.units
+        and case.name.endswith(("smallest", "two-layers"))
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="The framework's step layer (torch.nn.LSTMCell, GRUCell, RNNCell; Keras's and "
+    "TensorFlow 1's cells called by hand), called once per step, gives what its layer gives.",
+    formula="cell(x[:, t], state) for t in order == layer(x)",
+    sources=["A7", "C7"],
+    cases=with_step_layers,
+    recipe="steps",
+)
+def test_step_layers_give_what_layers_give(recipe, run, oracle):
+    ways = {"layer": dict(run.tensors()), "step layer": dict(recipe("steps").tensors())}
+    assert_ways_agree(ways, dict(oracle.tensors()))

@@ -112,9 +112,13 @@ class Project:
             () if "--adapters" in arguments or "-all" in arguments else ("--adapters", "numpy")
         )
         rest = [argument for argument in arguments if argument != "-all"]
-        return self.python(
-            "-m", "pytest", "-p", "no:randomly", *adapters, *rest, cwd=cwd, **variables
-        )  # fmt: skip
+        return self.python("-m", "pytest", *self.without(), *adapters, *rest, cwd=cwd, **variables)
+
+    def without(self) -> tuple[str, ...]:
+        """Plugins that are left out: one that shuffles, and Hypothesis's own, which imports all of
+        Hypothesis at the end of a run that draws nothing, and so takes as long as the rest."""
+        draws = (self.path / "tests" / "test_random.py").exists()
+        return ("-p", "no:randomly", *(() if draws else ("-p", "no:hypothesispytest")))
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ def test_whoever_chooses_a_distribution_gets_it(project: Project):
     [
         ("tests/test_x.py::test_y[torch-two-layers-float32]", "two-layers"),
         ("tests/test_x.py::test_y[keras3-smallest-float64]", "smallest"),
-        ("tests/test_x.py::test_y[tf1-not-applicable]", "tests/test_x.py::test_y"),
+        ("tests/test_x.py::test_y[tf1-not-applicable]", "tests/test_x.py::test_y[tf1"),
+        ("tests/test_x.py::test_mutant[tf1-no-bias]", "tests/test_x.py::test_mutant[tf1"),
         ("tests/test_x.py::test_y", "tests/test_x.py::test_y"),
     ],
 )

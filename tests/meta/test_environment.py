@@ -6,11 +6,12 @@ import json
 import os
 import sys
 from importlib import util
+from types import SimpleNamespace
 
 import pytest
 from packaging.version import Version
 
-from fixtures.adapters import adapters, keras, tensorflow
+from fixtures.adapters import adapters, base, keras, tensorflow
 from tests.meta.conftest import ROOT, Project, need
 
 ONE_CLAIM_ON = ("-q", "-p", "no:cacheprovider", "-k", "oracles and smallest-", "--adapters")
@@ -140,6 +141,147 @@ def test_a_backend_that_is_no_name_is_refused(monkeypatch, tmp_path, backend):
     monkeypatch.setattr(keras, "installed", lambda *_, module: (module, Version("3.15.1")))
     answer = adapters()["keras3"].cannot_run()
     assert answer.startswith(f"Keras's backend {backend} is not installed")
+
+
+@pytest.mark.parametrize(
+    ("backend", "variable", "updates"),
+    [
+        ("jax", None, [("jax_enable_x64", True)]),
+        ("jax", "0", []),
+        ("torch", None, []),
+    ],
+)
+def test_float64_is_made_real_on_jax_unless_the_user_says_otherwise(
+    monkeypatch, backend, variable, updates
+):
+    made, keras3 = [], adapters()["keras3"]
+    config = SimpleNamespace(update=lambda *given: made.append(given), jax_enable_x64=True)
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(config=config))
+    module = SimpleNamespace(backend=SimpleNamespace(backend=lambda: backend))
+    monkeypatch.setattr(keras3, "keras", lambda: module)
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("JAX_ENABLE_X64", variable)
+    keras3.load()
+    assert made == updates
+    told = {"jax_enable_x64": "True"} if backend == "jax" else {}
+    assert keras3.flags() == {"backend": backend} | told
+
+
+# Two versions in one place: what is told without an import, and what the import tells.
+
+
+def install(folder, module, distribution, version, says=None):
+    """A distribution of one module, as pip lays it down, in a folder on Python's path."""
+    (folder / module).mkdir(parents=True, exist_ok=True)
+    (folder / module / "__init__.py").write_text(f'__version__ = "{says or version}"\n')
+    info = folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {distribution}\nVersion: {version}\n")
+    (info / "RECORD").write_text(f"{module}/__init__.py,,\n{info.name}/METADATA,,\n")
+
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """A folder in front of everything else that is on Python's path."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for function in (base.installed, base.overlaid, base.shadow):
+        function.cache_clear()
+    yield tmp_path
+    for function in (base.installed, base.overlaid, base.shadow):
+        function.cache_clear()
+
+
+def test_two_versions_over_each_other_are_no_version(site):
+    install(site, "odd", "odd", "3.15.1")
+    install(site, "odd", "odd-nightly", "3.16.0.dev1")
+    names = ("odd", "odd-nightly")
+    why = base.shadow(*names, module="odd")
+    assert why == (
+        "odd 3.15.1 and odd-nightly 3.16.0.dev1 lie over each other, and import odd finds files of "
+        "either: python -m pip uninstall odd odd-nightly, then install one of them"
+    )
+    assert base.installed(*names, module="odd") is None
+    assert "odd" not in sys.modules
+
+
+@pytest.mark.parametrize("second", ["the same version", "another module", "elsewhere"])
+def test_two_distributions_that_agree_are_one(monkeypatch, site, second):
+    install(site, "odd", "odd", "3.15.1")
+    if second == "the same version":
+        install(site, "odd", "odd-cpu", "3.15.1")
+    elif second == "elsewhere":
+        install(site / "elsewhere", "odd", "odd-cpu", "3.16.0")
+        monkeypatch.setattr(sys, "path", [*sys.path, str(site / "elsewhere")])
+    else:
+        install(site, "even", "odd-cpu", "3.16.0")
+    names = ("odd", "odd-cpu")
+    assert base.overlaid(*names, module="odd") is None
+    assert base.installed(*names, module="odd") == ("odd", Version("3.15.1"))
+
+
+def test_keras_beside_its_nightly_does_not_start(project, tmp_path):
+    install(tmp_path / "site", "keras", "keras", "3.15.1")
+    install(tmp_path / "site", "keras", "keras-nightly", "3.16.0.dev1")
+    asked = project.pytest("-n", "2", "--adapters", "keras3", PYTHONPATH=str(tmp_path / "site"))
+    assert asked.returncode == pytest.ExitCode.USAGE_ERROR
+    sentence = "--adapters: keras3 cannot run here: keras 3.15.1 and keras-nightly 3.16.0.dev1 lie"
+    assert asked.stderr.count(sentence) == 1
+
+
+@pytest.mark.parametrize(
+    ("installed", "imported", "other"),
+    [
+        ("3.15.1", "3.15.1", False),
+        ("2.22.0.dev20261024", "2.22.0-dev20261024", False),
+        ("2.13.0", "2.13.0+cpu", False),
+        ("2.13.0+cpu", "2.13.0+cu130", True),
+        ("3.15.1", "3.16.0.dev1", True),
+        ("3.16.0.dev1", "3.16.0.dev2", True),
+    ],
+)
+def test_an_imported_version_is_held_against_the_installed_one(
+    monkeypatch, installed, imported, other
+):
+    torch = adapters()["torch"]
+    monkeypatch.setattr(torch, "versions", lambda: {"torch": installed})
+    monkeypatch.setattr(torch, "imported", lambda: {"torch": imported})
+    assert (base.imported_otherwise(torch) is not None) is other
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_import_of_another_version_runs_nothing(project, tmp_path, workers):
+    install(tmp_path / "site", "torch", "torch", "9.9.9", says="9.9.8")
+    result = project.pytest(
+        "-n", workers, "--adapters", "torch,numpy", "--record=run.json",
+        PYTHONPATH=str(tmp_path / "site"),
+    )  # fmt: skip
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    why = (
+        "torch would run torch 9.9.8, as the imported module calls itself, where torch 9.9.9 is "
+        "installed: install it anew"
+    )
+    assert f"it says nothing about 8 of 15 selected checks: {why} (8)." in result.stdout
+    run = json.loads((project.path / "run.json").read_text())
+    assert run["complete"] is False
+    ended = {(check["adapter"], check["outcome"]) for check in run["checks"]}
+    assert ended == {("torch", "not run"), ("numpy", "proven"), ("numpy", "not applicable")}
+    assert {one["reason"] for one in run["checks"] if one["outcome"] == "not run"} == {why}
+
+
+@pytest.mark.parametrize("name", ["torch", "keras3", "keras2", "tf1"])
+def test_what_is_imported_here_says_the_version_that_is_installed(name):
+    need(name)
+    code = f"""
+from fixtures.adapters import adapters, imported_otherwise
+adapter = adapters()[{name!r}]
+adapter.load()
+assert set(adapter.imported()) == set(adapter.versions()) - {{"Keras backend"}}, adapter.imported()
+assert imported_otherwise(adapter) is None, imported_otherwise(adapter)
+"""
+    ran = Project(ROOT).python("-c", code)
+    assert ran.returncode == 0, ran.stderr
 
 
 # And really, in processes of their own.

@@ -57,7 +57,7 @@ def test_two(run):
 
 
 def run_within_two_minutes(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = (sys.executable, "-m", "pytest", "-p", "no:randomly", "--adapters", "numpy",
+    command = (sys.executable, "-m", "pytest", *project.without(), "--adapters", "numpy",
                "-p", "no:cacheprovider", "--record=run.json", *arguments)  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
@@ -166,7 +166,7 @@ def test_an_interrupted_run_has_neither_regressed_nor_lost_anything(project: Pro
     (project.path / "run.json").rename(whole)
     project.write("wait", "")
     with subprocess.Popen(
-        (sys.executable, "-m", "pytest", "-p", "no:randomly", "-n", workers, "--adapters", "numpy",
+        (sys.executable, "-m", "pytest", *project.without(), "-n", workers, "--adapters", "numpy",
          "--record=run.json"),
         cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
     ) as process:  # fmt: skip

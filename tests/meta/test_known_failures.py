@@ -142,7 +142,10 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         ("tensorflow", "tensorflow-cpu", True),
         ("tf-keras", "tf_keras", True),
         ("tf-keras", "TF.Keras", True),
+        ("tf-nightly-cpu", "tensorflow", True),
+        ("tf-keras-nightly", "tf-keras", True),
         ("tf-keras", "keras", False),
+        ("tf-keras-nightly", "keras", False),
         ("tensorflow", "torch", False),
     ],
 )
@@ -175,11 +178,11 @@ def test_an_adapters_own_assertion_is_no_known_failure(project: Project):
 
 def test_a_nightly_build_is_in_the_range_of_its_release(tmp_path, monkeypatch):
     path = tmp_path / "known-failures.toml"
-    path.write_text(table(versions='"numpy >=3.0"'))
-    numpy = adapters()["numpy"]
-    for version, within in (("3.1.0.dev20261120", True), ("2.9.0", False)):
-        monkeypatch.setattr(numpy, "versions", lambda version=version: {"numpy": version})
-        check = (numpy, "output-last-step-is-h", "smallest", "float32")
+    path.write_text(table(adapter='"keras3"', versions='"keras >=3.1"'))
+    keras3 = adapters()["keras3"]
+    for version, within in (("3.2.0.dev20261120", True), ("3.0.0", False)):
+        monkeypatch.setattr(keras3, "versions", lambda version=version: {"keras-nightly": version})
+        check = (keras3, "output-last-step-is-h", "smallest", "float32")
         assert bool(matching(known_failures(path), *check)) is within
 
 

@@ -14,6 +14,8 @@ PRETEND = """
 import os
 from pathlib import Path
 
+threads = {n: os.environ.get(n) for n in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}
+
 from fixtures.adapters.numpy import Numpy
 
 Numpy.surface = lambda self: {"numpy.layer": "(x, units=4)"}
@@ -22,7 +24,6 @@ Numpy.flags = lambda self: {"threads": "1"}
 
 def pytest_sessionfinish(session):
     if name := os.environ.get("PYTEST_XDIST_WORKER"):
-        threads = {n: os.environ.get(n) for n in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}
         Path(f"threads-{name}.txt").write_text(str(threads))
 """
 
@@ -41,6 +42,7 @@ def test_the_public_surface_is_recorded(project: Project, workers):
 
 @pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "7"}], ids=["shared", "the-users"])
 def test_workers_share_the_cores_unless_the_user_has_decided(project, monkeypatch, given):
+    """From their start, before NumPy is imported."""
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         monkeypatch.delenv(name, raising=False)
     project.write("pretend.py", PRETEND)

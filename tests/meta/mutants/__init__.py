@@ -18,6 +18,9 @@ CLOSE = (("float32", 3e-6), ("float64", 1e-14))
 """The relative error by precision that no weight matrix of any layer may have unnoticed."""
 
 FILES = ("torch", "keras3", "keras2", "tf1")
+"""A file for each adapter; what MORE_FILES have is about its other cells."""
+
+MORE_FILES = ("torch_cells",)
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -72,5 +75,5 @@ class Catalogue:
 @functools.cache
 def mutants() -> tuple[Mutant, ...]:
     """All mutants. Imports no framework."""
-    files = [importlib.import_module(f"tests.meta.mutants.{name}") for name in FILES]
+    files = [importlib.import_module(f"tests.meta.mutants.{name}") for name in FILES + MORE_FILES]
     return tuple(mutant for file in files for mutant in file.CATALOGUE.mutants)

@@ -1,0 +1,121 @@
+"""`--quick`: every claim on every adapter, each on one or two telling cases."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from fixtures.adapters import adapters
+from fixtures.cases import named_cases
+from fixtures.claims import all_claims, cases_of, not_applicable, not_applicable_on, telling
+from fixtures.plugin.scheduling import parts_of
+from tests.meta.conftest import CLAIMS, ROOT, Project
+
+CASES = {case.name: case for case in named_cases()}
+
+KNOWN = """
+[[failure]]
+adapter = "numpy"
+claim = "output-last-step-is-h"
+versions = "numpy >=1"
+reason = "it does not"
+link = "https://example.org"
+case = "one-unit"
+dtype = "float32"
+"""
+
+
+def pairs(*names: str) -> list[tuple]:
+    return [(CASES[name], dtype) for name in names for dtype in CASES[name].dtypes]
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (CASES, ("bidirectional-two-layers", "two-layers")),
+        (("square", "smallest", "two-layers"), ("two-layers", "smallest")),
+        (("bidirectional", "bidirectional-one-step"), ("bidirectional", "bidirectional-one-step")),
+        (("four-layers", "three-widths", "one-unit"), ("one-unit", "four-layers")),
+        (("one-step",), ("one-step", "one-step")),
+        (("mnist", "mnist-digits"), ("mnist",)),
+        ((), ()),
+    ],
+    ids=lambda value: "-or-".join(value) if len(value) < 4 else "every",
+)
+def test_telling_cases_come_before_simple_ones(names, chosen):
+    found = telling(pairs(*names))
+    expected = zip(chosen, ("float32", "float64"), strict=False)
+    assert [(case.name, dtype) for case, dtype in found] == list(expected)
+
+
+def test_every_claim_is_checked_on_every_adapter_that_it_applies_to():
+    """What pytest collects of the real checkout, against what there is to check."""
+    result = Project(ROOT).pytest(
+        "-all", "--quick", "--collect-only", "-q", "-p", "no:cacheprovider"
+    )
+    assert result.returncode == 0, result.stdout
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for nodeid in re.findall(r"^tests/\S+::\S+\[\S+\]$", result.stdout, re.MULTILINE):
+        test, adapter, case, dtype = parts_of(nodeid)
+        found.setdefault((test.rpartition("::")[2], adapter), []).append((case, dtype))
+    running = [name for name, one in adapters().items() if not one.cannot_run()]
+    for one in all_claims().values():
+        for name in running:
+            chosen = found[one.test, name]
+            applicable = {
+                (case.name, dtype)
+                for case, dtype in cases_of(one)
+                if not (not_applicable(one, name) or not_applicable_on(one, name, case, dtype))
+            }
+            assert set(chosen) <= applicable if applicable else len(chosen) == 1
+            dtypes = sorted(dtype for _, dtype in chosen)
+            assert dtypes == (sorted({dtype for _, dtype in applicable}) or dtypes)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_quick_run_says_so_and_what_it_left_out(project: Project, workers):
+    result = project.pytest("--quick", "--record=run.json", *workers)
+    assert result.returncode == 0, result.stdout
+    run = json.loads((project.path / "run.json").read_text())
+    assert "--quick" in run["options"]
+    assert (run["selected"], run["deselected"], run["complete"]) == (5, 2, True)
+    assert sorted((one["claim"], one["case"], one["dtype"]) for one in run["checks"]) == [
+        ("it-holds", "one-unit", "float64"),
+        ("it-holds", "smallest", "float32"),
+        ("it-is-rounded", "smallest", "float32"),
+        ("it-is-rounded", "smallest", "float64"),
+        ("it-is-torchs", "smallest", "float32"),
+    ]
+
+
+def test_the_verdict_takes_nothing_that_was_left_out_for_gone(project: Project):
+    project.pytest("--record=whole.json")
+    project.pytest("--quick", "--record=quick.json")
+    verdict = project.python("-m", "fixtures", "diff", "whole.json", "quick.json")
+    assert "No verdict: 2 checks not selected; of 4 checks compared none regressed." in (
+        verdict.stdout
+    )
+    assert verdict.returncode == 2
+
+
+def test_it_thins_what_other_options_left(project: Project):
+    result = project.pytest("--quick", "-k", "one-unit and float64")
+    assert " 1 passed, 6 deselected in" in result.stdout
+
+
+def test_a_known_failure_that_was_left_out_is_not_missed(project: Project):
+    """The claim holds there, so the entry fails a run that checks it."""
+    project.write("fixtures/data/known-failures.toml", KNOWN)
+    project.write("tests/test_small.py", CLAIMS.replace("it_holds", "output_last_step_is_h"))
+    assert project.pytest().returncode == pytest.ExitCode.TESTS_FAILED
+    assert project.pytest("--quick").returncode == 0
+
+
+@pytest.mark.parametrize(("arguments", "count"), [((), 4), (("--quick",), 1),
+                                                  (("--quick", "--fuzz", "1"), 4)])  # fmt: skip
+def test_one_part_of_the_random_cases_is_drawn(project: Project, arguments, count):
+    project.write("tests/test_random.py", (ROOT / "tests/test_random.py").read_text())
+    result = project.pytest("--collect-only", "-q", *arguments)
+    assert result.stdout.count("test_claims_hold_on_random_cases[") == count
