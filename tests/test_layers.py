@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fixtures.cases import some
+from fixtures.cases import every, some
 from fixtures.checks.compare import assert_ways_agree
 from fixtures.claims import claim
 from fixtures.model.perlayer import PerLayer
@@ -16,7 +16,7 @@ from fixtures.model.run import Run
     formula="stack(x) == layer_n(... layer_2(layer_1(x)))",
     sources=["A3", "B2", "D3"],
     cases=some(
-        lambda case: case.layers > 1,
+        lambda case: every(case) and case.layers > 1,
         "two-layers",
         "two-widths",
         "four-widths",

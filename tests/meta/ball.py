@@ -1,16 +1,22 @@
-"""An LSTM in ball arithmetic: every number is an interval that is proven to hold the true one.
+"""Every cell in ball arithmetic: each number is an interval that is proven to hold the true one.
 
-Written from the equations on plain lists, gate by gate and unit by unit, and sharing no code with
-`fixtures.oracle.reference`, so that both can hardly be wrong in the same way.
+Written from papers and documentation on plain lists, gate by gate and unit by unit, and sharing no
+code with `fixtures.cells` and `fixtures.oracle`, so that both can hardly be wrong in the same way:
+LSTM from torch.nn.LSTM's page, its peepholes, clipping and projection from Gers and Schmidhuber
+2000, Sak, Senior and Beaufays 2014 and TensorFlow 1's LSTMCell, coupled gates from Greff et al.
+2017, GRU from torch.nn.GRU's page and Cho et al. 2014, RNN from torch.nn.RNN's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import flint
 
+from fixtures.cells import GRU, LSTM, RNN
 from fixtures.model.experiment import Experiment
+from fixtures.model.weights import LayerWeights
 
 BITS = 256
 """Wide enough for balls far smaller than a long double's last bit, even after 100 steps."""
@@ -18,64 +24,176 @@ BITS = 256
 Vector = list[Any]
 
 
-def lstm(experiment: Experiment) -> dict[str, Any]:
-    """Output, h and c by the names of `Oracle.tensors`: nested lists of balls."""
+def run(experiment: Experiment) -> dict[str, Any]:
+    """Output and states by the names of `Oracle.tensors`: nested lists of balls."""
     flint.ctx.prec = BITS
     below = _balls(experiment.inputs.tolist())
-    h, c = {}, {}
+    ends: dict[str, dict[str, Any]] = {name: {} for name in experiment.cell.states}
     for layer in range(experiment.layers):
         halves = []
         for direction in range(experiment.directions):
-            one = experiment.weights[layer, direction]
-            kernel, recurrent = _balls(one.kernel.tolist()), _balls(one.recurrent_kernel.tolist())
-            bias = _balls([0.0] * 4 * one.units if one.bias is None else one.bias.tolist())
-            half, last_h, last_c = [], [], []
+            at = f"[{layer}, {direction}]"
+            step = STEPS[type(experiment.cell)](Weights(experiment.weights[layer, direction]))
+            half = []
+            for name in ends:
+                ends[name][name + at] = []
             for row, sequence in enumerate(below):
-                h_now, c_now = _initial(experiment, layer, direction, row)
+                states = _initial(experiment, layer, direction, row)
                 outputs = []
                 for x in reversed(sequence) if direction else sequence:
-                    h_now, c_now = _step(kernel, recurrent, bias, x, h_now, c_now)
-                    outputs.append(h_now)
+                    states = step(x, *states)
+                    outputs.append(states[0])
                 half.append(outputs[::-1] if direction else outputs)
-                last_h.append(h_now)
-                last_c.append(c_now)
+                for name, state in zip(ends, states, strict=True):
+                    ends[name][name + at].append(state)
             halves.append(half)
-            h[f"h[{layer}, {direction}]"], c[f"c[{layer}, {direction}]"] = last_h, last_c
         below = [
             [[value for part in parts for value in part] for parts in zip(*rows, strict=True)]
             for rows in zip(*halves, strict=True)
         ]
-    return {"output": below} | h | c
+    found = {"output": below}
+    for states_of_all in ends.values():
+        found |= states_of_all
+    return found
 
 
-def _step(
-    kernel: list[Vector], recurrent: list[Vector], bias: Vector, x: Vector, h: Vector, c: Vector
-) -> tuple[Vector, Vector]:
-    units = len(h)
-    new_h, new_c = [], []
-    for unit in range(units):
-        i, f, g, o = (
-            sum((x[k] * kernel[k][column] for k in range(len(x))), bias[column])
-            + sum(h[k] * recurrent[k][column] for k in range(units))
-            for column in (unit, units + unit, 2 * units + unit, 3 * units + unit)
+class Weights:
+    """The weights of a layer as balls; sums of a gate's column by the gate's name."""
+
+    def __init__(self, one: LayerWeights) -> None:
+        self.cell: Any = one.cell
+        self.units, self.gates = one.units, one.cell.gates
+        self.kernel, self.recurrent = (
+            _balls(kernel.tolist()) for kernel in (one.kernel, one.recurrent_kernel)
         )
-        cell = _sigmoid(f) * c[unit] + _sigmoid(i) * g.tanh()
-        new_c.append(cell)
-        new_h.append(_sigmoid(o) * cell.tanh())
-    return new_h, new_c
+        zeros = [0.0] * len(self.gates) * self.units
+        self.bias = _balls(zeros if one.bias is None else one.bias.tolist())
+        self.recurrent_bias = _balls(
+            zeros if one.recurrent_bias is None else one.recurrent_bias.tolist()
+        )
+        self.peepholes = None if one.peepholes is None else _balls(one.peepholes.tolist())
+        self.projection = None if one.projection is None else _balls(one.projection.tolist())
+
+    def column(self, gate: str, unit: int) -> int:
+        return self.gates.index(gate) * self.units + unit
+
+    def from_x(self, gate: str, unit: int, x: Vector) -> Any:
+        """W x + b."""
+        column = self.column(gate, unit)
+        return sum((x[k] * self.kernel[k][column] for k in range(len(x))), self.bias[column])
+
+    def from_h(self, gate: str, unit: int, h: Vector) -> Any:
+        """U h, without a bias."""
+        column = self.column(gate, unit)
+        return sum((h[k] * self.recurrent[k][column] for k in range(len(h))), flint.arb(0))
 
 
-def _sigmoid(value: Any) -> Any:
-    return 1 / (1 + (-value).exp())
+Step = Callable[..., tuple[Vector, ...]]
 
 
-def _initial(experiment: Experiment, layer: int, direction: int, row: int) -> tuple[Vector, Vector]:
-    if experiment.initial is None:
-        zeros = [flint.arb(0)] * experiment.units[layer]
-        return zeros, zeros
-    states = experiment.initial.h[layer, direction], experiment.initial.c[layer, direction]
-    h, c = (_balls(state[row].tolist()) for state in states)
-    return h, c
+def lstm(w: Weights) -> Step:
+    def step(x: Vector, h: Vector, c: Vector) -> tuple[Vector, Vector]:
+        new_c, hidden = [], []
+        for unit in range(w.units):
+
+            def z(name: str, sees: Any, unit: int = unit) -> Any:
+                total = w.from_x(name, unit, x) + w.from_h(name, unit, h)
+                if w.peepholes is not None and name != "g":
+                    row = {"ifgo": "ifo", "fgo": "fo"}[w.gates].index(name)
+                    total += w.peepholes[row][unit] * sees
+                return total
+
+            def gate(name: str, sees: Any, z: Any = z) -> Any:
+                return _function(w.cell.recurrent_activation, z(name, sees))
+
+            f = gate("f", c[unit])
+            i = 1 - f if w.cell.coupled else gate("i", c[unit])
+            cell = f * c[unit] + i * _function(w.cell.activation, z("g", None))
+            if w.cell.cell_clip is not None:
+                cell = _between(cell, -w.cell.cell_clip, w.cell.cell_clip)
+            new_c.append(cell)
+            hidden.append(gate("o", cell) * _function(w.cell.activation, cell))
+        if w.projection is not None:
+            hidden = [
+                sum((hidden[unit] * w.projection[unit][k] for unit in range(w.units)), flint.arb(0))
+                for k in range(len(w.projection[0]))
+            ]
+        if w.cell.projection_clip is not None:
+            limit = w.cell.projection_clip
+            hidden = [_between(one, -limit, limit) for one in hidden]
+        return hidden, new_c
+
+    return step
+
+
+def gru(w: Weights) -> Step:
+    """As the frameworks have it, with z for what is kept; Cho et al. have 1 - z there."""
+
+    def step(x: Vector, h: Vector) -> tuple[Vector]:
+        def recurrent_bias(gate: str, unit: int) -> Any:
+            return w.recurrent_bias[w.column(gate, unit)] if w.cell.reset_after else 0
+
+        def gate(name: str, unit: int) -> Any:
+            total = w.from_x(name, unit, x) + w.from_h(name, unit, h)
+            return _function(w.cell.recurrent_activation, total + recurrent_bias(name, unit))
+
+        r = [gate("r", unit) for unit in range(w.units)]
+        reset = [r[unit] * h[unit] for unit in range(w.units)]
+        new = []
+        for unit in range(w.units):
+            if w.cell.reset_after:
+                from_h = r[unit] * (w.from_h("n", unit, h) + recurrent_bias("n", unit))
+            else:
+                from_h = w.from_h("n", unit, reset)
+            n = _function(w.cell.activation, w.from_x("n", unit, x) + from_h)
+            z = gate("z", unit)
+            new.append((1 - z) * n + z * h[unit])
+        return (new,)
+
+    return step
+
+
+def rnn(w: Weights) -> Step:
+    def step(x: Vector, h: Vector) -> tuple[Vector]:
+        sums = (w.from_x("h", unit, x) + w.from_h("h", unit, h) for unit in range(w.units))
+        return ([_function(w.cell.activation, total) for total in sums],)
+
+    return step
+
+
+STEPS: dict[type, Callable[[Weights], Step]] = {LSTM: lstm, GRU: gru, RNN: rnn}
+
+
+def _function(name: str, x: Any) -> Any:
+    match name:
+        case "sigmoid":
+            return 1 / (1 + (-x).exp())
+        case "tanh":
+            return x.tanh()
+        case "relu":
+            return x if _above(x, 0) else flint.arb(0)
+        case "hard_sigmoid":
+            return _between(x / 6 + flint.arb(1) / 2, 0, 1)
+        case "hard_sigmoid_keras2":
+            return _between(x / 5 + flint.arb(1) / 2, 0, 1)
+    raise ValueError(f"{name} is not written in balls yet")
+
+
+def _between(x: Any, low: float, high: float) -> Any:
+    if not _above(x, low):
+        return flint.arb(low)
+    return flint.arb(high) if _above(x, high) else x
+
+
+def _above(x: Any, limit: float) -> bool:
+    """Whether the number is larger; its ball must leave no doubt, and the limit is none of it."""
+    assert x != limit, f"{x} may be either side of {limit}"
+    return bool(x > limit)
+
+
+def _initial(experiment: Experiment, layer: int, direction: int, row: int) -> tuple[Vector, ...]:
+    states = (experiment.initial or experiment.zero_state()).at(layer, direction)
+    return tuple(_balls(state[row].tolist()) for state in states)
 
 
 def _balls(numbers: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -361,6 +362,38 @@ def test_many_small_errors_fail_together_from_64_elements_up(dtype, elements, pa
         call()
     else:
         assert "0.91 spreads in root mean square (bound 0.9 from 64 elements up)" in disagrees(call)
+
+
+@each_judged_dtype
+@pytest.mark.parametrize(("sources", "passes"), [(63, True), (64, False), (None, False)])
+def test_elements_that_err_together_count_as_what_they_come_from(dtype, sources, passes):
+    """As the gradients of one step of one unit do, which are all products with one number."""
+    values, expected = off_by(np.full(100, 0.91), dtype)
+    few = replace(expected, sources=sources)
+    call = lambda: assert_within_rounding(values, few)  # noqa: E731
+    if passes:
+        call()
+    else:
+        come_from = "" if sources is None else "; their errors come from 64"
+        assert f"(bound 0.9 from 64 elements up{come_from})" in disagrees(call)
+
+
+@each_judged_dtype
+def test_a_single_element_is_judged_whatever_its_error_comes_from(dtype):
+    values, expected = off_by(np.full(100, 5.1), dtype)
+    assert "further than 5 spreads" in disagrees(
+        lambda: assert_within_rounding(values, replace(expected, sources=1))
+    )
+
+
+@each_judged_dtype
+def test_elements_that_err_by_themselves_are_counted_beside_those_that_do_not(dtype):
+    values, expected = off_by(np.full(32, 0.91), dtype)
+    few = replace(expected, sources=1)
+    message = disagrees(
+        lambda: assert_within_rounding({"h": values, "c": values}, {"h": expected, "c": few})
+    )
+    assert "0.91 spreads in root mean square" in message
 
 
 @each_judged_dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from dataclasses import replace
 
 import pytest
 
+import fixtures.cells
 from fixtures.adapters import Adapter
 from fixtures.adapters.numpy import Numpy
-from fixtures.cases import Case
+from fixtures.cases import Case, every, named_cases
+from fixtures.cells import GRU, LSTM, RNN
 from fixtures.checks.random_checks import Alarm, RandomSearch, checks_of, snippet
 from fixtures.claims import all_claims
 from fixtures.claims.known import KnownFailure
@@ -27,17 +30,21 @@ from tests.meta.conftest import ROOT, Project
 pytest.importorskip("hypothesis", reason=INSTALL)
 
 CLAIMS = """
-from fixtures.cases import every, named, some
+from fixtures.cases import named, some
 from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
 from fixtures.claims import claim
 
 
-@claim(kind="exact", statement="It holds.", formula="f", cases=some(every, "smallest"))
+def any_cell(case):
+    return True
+
+
+@claim(kind="exact", statement="It holds.", formula="f", cases=some(any_cell, "smallest"))
 def test_it_holds(run):
     assert_same_bits(run.h[-1, 0], run.h[-1, 0])
 
 
-@claim(kind="rounding", statement="It is so.", formula="f", cases=some(every, "smallest"))
+@claim(kind="rounding", statement="It is so.", formula="f", cases=some(any_cell, "smallest"))
 def test_it_is_rounded(run, oracle):
     assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
 
@@ -107,6 +114,64 @@ def test_every_kind_of_case_is_drawn(what, values):
     assert {getattr(case, what) for case in drawn()} == values
 
 
+OPTIONS = [
+    (GRU, "reset_after", {True, False}),
+    (GRU, "recurrent_activation", {"sigmoid", "hard_sigmoid", "hard_sigmoid_keras2"}),
+    (RNN, "activation", {"tanh", "relu"}),
+    (LSTM, "peepholes", {True, False}),
+    (LSTM, "coupled", {True, False}),
+    (LSTM, "cell_clip", {None, 0.5, 1.0}),
+    (LSTM, "projection_clip", {None, 0.5, 1.0}),
+    (LSTM, "activation", {"tanh", "relu"}),
+    (LSTM, "recurrent_activation", {"sigmoid", "hard_sigmoid", "hard_sigmoid_keras2"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "option", "values"), OPTIONS)
+def test_every_kind_of_cell_is_drawn_with_every_option(kind, option, values):
+    cells = [case.cell for case in drawn(1000) if type(case.cell) is kind]
+    assert {getattr(cell, option) for cell in cells} == values
+
+
+@pytest.mark.parametrize(
+    "cell", [LSTM(), GRU(), GRU(reset_after=False), RNN(), RNN(activation="relu")], ids=repr
+)
+def test_the_cells_that_frameworks_have_are_drawn_often(cell):
+    assert sum(case.cell == cell for case in drawn(1000)) > 10
+
+
+def test_projections_are_narrower_than_every_layer_and_clipped_only_where_there_are_any():
+    """torch takes none as wide as the layer, and TensorFlow clips none that is not there."""
+    cells = [(case, case.cell) for case in drawn(1000) if isinstance(case.cell, LSTM)]
+    projected = [(case, cell) for case, cell in cells if cell.projection]
+    assert len({cell.projection for _, cell in projected}) > 3
+    assert all(cell.projection < min(case.units) for case, cell in projected)
+    assert all(cell.projection for _, cell in cells if cell.projection_clip)
+
+
+def test_a_relu_is_drawn_only_where_its_numbers_stay_small():
+    for case in drawn():
+        if getattr(case.cell, "activation", "") == "relu":
+            assert case.time <= 12
+            assert case.scale <= 1
+
+
+def test_no_claim_takes_another_cell_by_accident():
+    """A claim about the LSTM is about no other cell, named or drawn at random."""
+    for one in all_claims().values():
+        if one.of == "named":
+            taken = [case for case in (*named_cases(), *drawn()) if one.cases(case)]
+            cells = {case.cell == LSTM() for case in taken}
+            assert cells in ({True}, {False}), one.id
+
+
+def test_claims_are_put_to_the_random_cases_of_every_cell():
+    for case in drawn():
+        asked = {one.id for one, _ in checks_of(case, ("numpy",), 0)}
+        name = "every-value-is-the-oracles" if every(case) else "other-cells-values-are-the-oracles"
+        assert name in asked
+
+
 @pytest.mark.parametrize(
     ("size", "largest"), [("batch", 40), ("features", 40), ("time", 200), ("widest", 40)]
 )
@@ -135,10 +200,12 @@ def test_no_case_is_drawn_whose_oracle_would_take_long():
     from fixtures.cases.random_cases import BUDGET
 
     for case in drawn():
-        below = (case.features, *(case.directions * units for units in case.units))
+        below = (case.features, *(case.directions * width for width in case.widths))
         per_step = sum(
-            4 * case.directions * units * (under + units)
+            case.directions * math.prod(shape)
             for under, units in zip(below, case.units, strict=False)
+            for shape in case.cell.shapes(under, units).values()
+            if len(shape) == 2
         )
         assert case.batch * case.time * per_step <= BUDGET
 
@@ -158,9 +225,27 @@ def test_a_seed_draws_the_same_cases_again_and_another_seed_others():
 
 def test_the_snippet_of_a_case_is_the_case():
     for case in drawn():
-        assert eval(snippet(case), {"Case": Case}) == case  # noqa: S307
+        assert eval(snippet(case), {"Case": Case} | vars(fixtures.cells)) == case  # noqa: S307
     assert "directions" not in snippet(Case(name="n", about="a", batch=1, time=1, features=1,
                                             units=(1,)))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+def test_what_repeats_a_failure_names_the_cell_and_runs(kind):
+    """The lines by themselves, as they are pasted."""
+    case = next(one for one in drawn() if type(one.cell) is kind and one.cell != LSTM())
+    _, check = next(checks_of(case, ("numpy",), 0))
+    lines = check.rerun().partition("\n\n")[2]
+    found: dict = {}
+    exec(lines.replace("repeat(", "measured = repeat("), found)  # noqa: S102
+    assert found["case"] == case
+    assert found["measured"].kind == check.kind
+
+
+def test_the_lines_that_repeat_an_lstms_failure_import_no_cell():
+    case = next(one for one in drawn() if one.cell == LSTM())
+    _, check = next(checks_of(case, ("numpy",), 0))
+    assert "fixtures.cells" not in check.rerun()
 
 
 def exchanged(experiment: Experiment) -> Experiment:
@@ -274,8 +359,9 @@ def test_a_known_failure_is_left_out_and_counted():
     entry = {"adapter": "numpy", "versions": "numpy", "reason": "r", "link": "l"}
     claim = "every-value-is-the-oracles"
     everywhere = KnownFailure(claim=claim, **entry)
+    of_others = KnownFailure(claim="other-cells-values-are-the-oracles", **entry)
     elsewhere = KnownFailure(claim="weights-read-back-are-those-loaded", case="smallest", **entry)
-    asked = search(known=(everywhere, elsewhere))
+    asked = search(known=(everywhere, of_others, elsewhere))
     draw(asked, SHORT, 0)
     tally = asked.tallies["numpy"]
     assert tally.known == tally.cases == SHORT.cases

@@ -9,6 +9,8 @@ import pytest
 from fixtures.adapters import adapters
 from fixtures.cases import Case, named_cases
 from fixtures.cases.experiments import experiment_of
+from fixtures.cases.named import CELLS
+from fixtures.cells import GRU, LSTM, RNN
 from fixtures.claims import claim
 from fixtures.records.hashes import case_hash
 from tests.meta.conftest import need
@@ -92,6 +94,33 @@ def test_a_claims_hash_changes_with_its_source_and_not_with_its_place():
         return run, "but not the same"
 
     assert claim(**exact)(test_same).claim.source_hash != one.source_hash
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+def test_an_option_that_a_cell_leaves_at_its_default_is_not_in_the_hash(kind):
+    """So that a new one makes no old case another."""
+
+    @dataclass(frozen=True, repr=False)
+    class Later(kind):
+        later: str = "as ever"
+
+    Later.__name__ = kind.__name__
+    case = replace(CASES[0], cell=kind(activation="relu"))
+    experiment = experiment_of(case, "float32", 0)
+    as_ever, new = (
+        replace(case, cell=Later(activation="relu", **options))
+        for options in ({}, {"later": "new"})
+    )
+    assert case_hash(as_ever, experiment) == case_hash(case, experiment)
+    assert case_hash(new, experiment) != case_hash(case, experiment)
+
+
+def test_cells_that_are_other_cells_have_other_hashes():
+    """Of the same numbers."""
+    experiment = experiment_of(CASES[0], "float32", 0)
+    cells = [LSTM(), *CELLS.values()]
+    hashes = {case_hash(replace(CASES[0], cell=cell), experiment) for cell in cells}
+    assert len(hashes) == len(cells)
 
 
 def test_a_field_that_a_case_leaves_at_its_default_is_not_in_its_hash():

@@ -16,22 +16,31 @@ from fixtures.adapters.tf1 import FORGET_BIAS, TF1_GATES, from_tf1, to_tf1
 from fixtures.cases import Case, named, named_cases
 from fixtures.cases.experiments import experiment_of
 from fixtures.cases.inputs import initial_state_of, inputs_of, lengths_of
+from fixtures.cases.named import CELLS
 from fixtures.cases.random_numbers import dyadic, odd_integers
 from fixtures.cases.weights import canonical_weights, dense_weights
-from fixtures.cells import LSTM
+from fixtures.cells import GRU, LSTM
 from fixtures.cells.lstm import GATES
 from fixtures.checks.compare import assert_same_bits
 from fixtures.errors import BadInput
 from fixtures.model.experiment import Experiment
-from fixtures.model.perlayer import Array, PerLayer
+from fixtures.model.perlayer import NONE, Array, PerLayer
 from fixtures.model.weights import Dense, LayerWeights, one_direction, reorder_gates
 
 NAMED = {case.name: case for case in named_cases()}
 SMALL = [case for case in NAMED.values() if case.inputs != "mnist"]
 by_name = pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
-with_bias = pytest.mark.parametrize(
-    "case", [case for case in SMALL if case.bias != "none"], ids=lambda case: case.name
+WITH_BIAS = [case for case in SMALL if case.bias != "none"]
+with_bias = pytest.mark.parametrize("case", WITH_BIAS, ids=lambda case: case.name)
+with_one_bias = pytest.mark.parametrize(
+    "case", [case for case in WITH_BIAS if not case.cell.two_biases], ids=lambda case: case.name
 )
+
+
+def shape_of(case: Case) -> str:
+    """The name of the LSTM's case that is of the same sizes: of "gru-one-step" it is "one-step"."""
+    names = (case.name.removeprefix(f"{cell}-") for cell in CELLS)
+    return next((name for name in names if name != case.name and name in NAMED), case.name)
 
 
 def layers_of(case: Case, dtype: str = "float32", seed: int = 0) -> list[LayerWeights]:
@@ -147,7 +156,9 @@ def test_one_direction_of_a_stack_sees_its_own_rows_alone(direction):
         assert getattr(one[1, 0], name) is getattr(whole[1, direction], name)
 
 
-@with_bias
+@pytest.mark.parametrize(
+    "case", [case for case in WITH_BIAS if case.cell == LSTM()], ids=lambda case: case.name
+)
 def test_tf1_layout_and_back_is_the_same_bits(case):
     for one in layers_of(case):
         back = from_tf1(*to_tf1(one))
@@ -165,7 +176,7 @@ def test_tf1_layout_is_what_basic_lstm_cell_holds():
     assert own_bias.tolist() == [1, 3, 1, 4]
 
 
-@with_bias
+@with_one_bias
 def test_two_biases_sum_to_the_bits_of_the_one(case):
     for one in layers_of(case):
         assert one.input_bias.dtype == np.float32
@@ -209,7 +220,7 @@ def test_kernels_lie_within_the_power_of_two_next_to_their_usual_bound(case):
     assert 0.707 < power_next_to_all_of(kernel) / math.sqrt(3 / len(kernel)) < 1.415
 
 
-@with_bias
+@with_one_bias
 def test_both_biases_of_torch_count(case):
     """None is zero or the other one; neither is the whole, unless the whole is zero."""
     for one in layers_of(case):
@@ -218,6 +229,18 @@ def test_both_biases_of_torch_count(case):
         assert (one.input_bias != one.recurrent_bias).all()
         assert (one.recurrent_bias != one.bias).all()
         assert (one.input_bias != one.bias).all()
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in WITH_BIAS if case.cell.two_biases], ids=lambda case: case.name
+)
+def test_both_biases_of_a_gru_count(case):
+    """Each is a number of its own, or both are zero."""
+    for one in layers_of(case):
+        assert_same_bits(one.input_bias, one.bias)
+        for bias in (one.bias, one.recurrent_bias):
+            assert (bias == 0).all() if case.bias == "zero" else (bias != 0).all()
+        assert (one.bias != one.recurrent_bias).all() == (case.bias != "zero")
 
 
 def test_zero_bias_is_a_number_and_its_negative():
@@ -235,8 +258,8 @@ def test_layers_without_bias_have_none():
 @with_bias
 def test_no_bias_is_zero_unless_the_name_says_so(case):
     for one in layers_of(case):
-        assert (one.bias == 0).all() == (case.name == "zero-bias")
-        assert (one.bias != 0).all() == (case.name != "zero-bias")
+        assert (one.bias == 0).all() == (shape_of(case) == "zero-bias")
+        assert (one.bias != 0).all() == (shape_of(case) != "zero-bias")
 
 
 def test_scale_multiplies_kernels_and_not_a_bit_of_biases():
@@ -314,7 +337,7 @@ def test_no_two_arrays_hold_the_same_numbers():
     seen = {}
     for case, seed in itertools.product(SMALL, (0, 1)):
         for name, array in arrays_of(case, seed=seed).items():
-            if case.name == "zero-bias" and name.startswith("bias"):
+            if case.bias == "zero" and not array.any():
                 continue
             if case.inputs == "integers" and name == "inputs":
                 continue
@@ -353,7 +376,7 @@ def coincidences(case: Case) -> set[str]:
     "case", [case for case in NAMED.values() if "square" not in case.name], ids=lambda c: c.name
 )
 def test_sizes_are_all_different_and_none_is_one(case):
-    assert coincidences(case) == ON_PURPOSE.get(case.name, set())
+    assert coincidences(case) == ON_PURPOSE.get(shape_of(case), set())
 
 
 @pytest.mark.parametrize(
@@ -382,7 +405,7 @@ def test_unknown_name_of_a_case_is_refused():
 def test_names_of_cases_are_unique_and_plain():
     names = [case.name for case in named_cases()]
     assert len(set(names)) == len(names)
-    assert all(name.replace("-", "").isalpha() and name.islower() for name in names)
+    assert all(name.replace("-", "").isalnum() and name.islower() for name in names)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -392,13 +415,17 @@ def test_initial_states_are_given_and_none_is_zero(case, dtype):
     if case.initial == "default":
         assert state is None
         return
-    for at, h in state.h.items():
-        assert (h != 0).all()
-        assert (state.c[at] != 0).all()
-        assert (h != state.c[at]).all()
-    assert [h.shape for _, h in state.h.items()] == [
-        (case.batch, units) for units in case.units for _ in range(case.directions)
-    ]
+    assert tuple(name for name, _ in state.items()) == case.cell.states
+    for place, (_, per_layer) in enumerate(state.items()):
+        assert all((array != 0).all() for _, array in per_layer.items())
+        assert [array.shape for _, array in per_layer.items()] == [
+            (case.batch, case.cell.widths(units)[place])
+            for units in case.units
+            for _ in range(case.directions)
+        ]
+    for at, c in state.c.items():
+        if c.shape == state.h[at].shape:
+            assert (state.h[at] != c).all()
 
 
 @by_name
@@ -561,6 +588,114 @@ def test_bias_in_one_layer_only_is_refused():
     expected = r"^layer 1, direction 0 is not like the others: give all a bias, or none\.$"
     with pytest.raises(BadInput, match=expected):
         replace(GOOD, weights=with_weights(nothing))
+
+
+def test_zero_bias_of_a_gru_is_zero_on_either_side():
+    (one,) = layers_of(NAMED["gru-zero-bias"])
+    zeros = np.zeros(3 * one.units, np.float32)
+    assert_same_bits(
+        {"bias": one.bias, "other": one.recurrent_bias}, {"bias": zeros, "other": zeros}
+    )
+
+
+# What an experiment of another cell refuses.
+
+
+def of(name: str) -> Experiment:
+    return experiment_of(NAMED[name], "float32", 0)
+
+
+def changed(experiment: Experiment, at: tuple[int, int], **change: Any) -> Experiment:
+    """The experiment with some fields of one layer's weights replaced; None takes them away."""
+
+    def one(layer: int, direction: int) -> LayerWeights:
+        own = experiment.weights[layer, direction]
+        return replace(own, **change) if (layer, direction) == at else own
+
+    weights = PerLayer.build(experiment.layers, experiment.directions, one)
+    return replace(experiment, weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("peepholes-smallest", "peepholes"),
+        ("coupled-peepholes-smallest", "peepholes"),
+        ("projected-smallest", "projection"),
+    ],
+)
+def test_weights_that_the_cell_has_and_the_layer_has_not_are_refused(name, what):
+    words = rf"^layer 0, direction 0 has no {what}; give it one\.$"
+    with pytest.raises(BadInput, match=words):
+        changed(of(name), (0, 0), **{what: None})
+
+
+@pytest.mark.parametrize("what", ["peepholes", "projection"])
+@pytest.mark.parametrize("name", ["two-layers", "gru-two-layers", "rnn-two-layers"])
+def test_weights_that_the_cell_has_not_are_refused(name, what):
+    experiment = of(name)
+    words = rf"^layer 1, direction 0 has a {what}, which \w+\(\) has not; leave it out\.$"
+    with pytest.raises(BadInput, match=words):
+        changed(experiment, (1, 0), **{what: np.ones((6, 6), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "shape"),
+    [
+        ("peepholes-smallest", "peepholes", [3, 5]),
+        ("coupled-peepholes-smallest", "peepholes", [2, 5]),
+        ("projected-smallest", "projection", [5, 3]),
+    ],
+)
+@each_change
+def test_unusable_peepholes_and_projections_are_refused(name, what, shape, change, words):
+    experiment = of(name)
+    array = getattr(experiment.weights[0, 0], what)
+    assert list(array.shape) == shape
+    with pytest.raises(BadInput, match=rf"^{what} of layer 0, direction 0 {words}.*\.$"):
+        changed(experiment, (0, 0), **{what: change(array)})
+
+
+@pytest.mark.parametrize("missing", ["bias", "recurrent_bias"])
+def test_one_bias_of_two_is_refused(missing):
+    words = r"^layer 0, direction 0 has one bias of two; give both, or none\.$"
+    with pytest.raises(BadInput, match=words):
+        changed(of("gru-smallest"), (0, 0), **{missing: None})
+
+
+def test_a_gru_without_biases_is_taken():
+    without = changed(of("gru-smallest"), (0, 0), bias=None, recurrent_bias=None)
+    assert not without.has_bias
+
+
+def test_an_initial_c_for_a_cell_without_c_is_refused():
+    experiment = of("gru-smallest")
+    both = replace(experiment.initial, c=experiment.initial.h)
+    with pytest.raises(BadInput, match=r"^the initial state has h and c; give h\.$"):
+        replace(experiment, initial=both)
+
+
+def test_an_initial_state_without_c_is_refused_for_an_lstm():
+    experiment = of("smallest")
+    with pytest.raises(BadInput, match=r"^the initial state has h; give h and c\.$"):
+        replace(experiment, initial=replace(experiment.initial, c=NONE))
+
+
+def test_an_initial_h_as_wide_as_the_units_is_refused_where_the_cell_projects():
+    experiment = of("projected-smallest")
+    words = r"^initial h of layer 0, direction 0 has shape \[2, 5\]; make it \[2, 3\]\.$"
+    with pytest.raises(BadInput, match=words):
+        replace(experiment, initial=replace(experiment.initial, h=experiment.initial.c))
+
+
+def test_layers_of_two_cells_are_refused():
+    experiment = of("gru-two-layers")
+    words = (
+        r"^layer 1, direction 0 is of GRU\(reset_after=False\); "
+        r"make it GRU\(\), as the first\.$"
+    )
+    with pytest.raises(BadInput, match=words):
+        changed(experiment, (1, 0), cell=GRU(reset_after=False))
 
 
 # The file of images.
