@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fixtures.cases import bidirectional, every, named, one_direction
+from fixtures.cases import bidirectional, named, of_cell, one_direction
+from fixtures.cells import LSTM
 from fixtures.checks.compare import assert_refused, assert_structure
 from fixtures.claims import KERAS, TF1, TORCH, claim
 
@@ -101,7 +102,7 @@ def test_torch_refuses_batch_first_states(adapter, experiment):
     "takes.",
     formula="parameters == directions * 4 * units * (features + units + 1)",
     sources=["C1"],
-    cases=lambda case: every(case) and case.bias != "none",
+    cases=lambda case: of_cell(LSTM())(case) and case.bias != "none",
     dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
 )
 def test_parameters_do_not_depend_on_time(run, case):

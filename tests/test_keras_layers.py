@@ -1,0 +1,247 @@
+"""What is Keras's own: GRU and SimpleRNN, merge modes, stacked cells, and options of its layers.
+
+The hand-written steps take Keras's own weights, as it stores them, and share no code with the
+oracle but the sigmoid.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fixtures.cases import named, of_cell, other_cells
+from fixtures.cells import GRU, RNN
+from fixtures.checks.compare import assert_same_bits, assert_structure, assert_ways_agree
+from fixtures.claims import KERAS, claim
+from fixtures.oracle.rounding import concatenated
+from fixtures.oracle.sites import sigmoid
+
+BOTH_GRUS = of_cell(GRU(), GRU(reset_after=False))
+LAYERS = ("gru", "gru-reset-before", "rnn")
+SHAPES = ("smallest", "smallest-from-zero", "two-layers", "bidirectional-two-layers", "no-bias")
+SHORT = named(
+    "smallest", "two-layers", "bidirectional",
+    *(f"{layer}-{shape}" for layer in LAYERS for shape in SHAPES),
+)  # fmt: skip
+"""The three layers of Keras, at a few steps each."""
+
+
+def one_step_from_given(case):
+    return case.time == 1 and case.bias != "none" and case.initial == "given"
+
+
+def short_rows(case):
+    return other_cells(case) and case.directions == 1 and case.time <= 10
+
+
+# GRU and SimpleRNN by hand
+
+
+@claim(
+    kind="rounding",
+    statement="Keras's GRU has the gates z, r, h side by side and z keeps the old h. With "
+    "reset_after r multiplies the candidate's recurrent sum, its bias included; without it, h "
+    "before the product.",
+    formula="h~ = tanh(x W_h + b_h + r * (h U_h + c_h)) or tanh(x W_h + (r * h) U_h + b_h); "
+    "h' = z * h + (1 - z) * h~",
+    cases=lambda case: BOTH_GRUS(case) and one_step_from_given(case),
+    about=KERAS,
+)
+def test_keras_gru_gates_are_z_r_h(run, case, experiment, oracle):
+    kernel, recurrent_kernel, bias = run.native_weights.values()
+    x, h = experiment.inputs[:, 0], experiment.initial.h[0, 0]
+    of_input, recurrent = bias if case.cell.reset_after else (bias, np.zeros_like(bias))
+    x_z, x_r, x_h = np.split(x @ kernel + of_input, 3, axis=1)
+    h_z, h_r, h_h = np.split(h @ recurrent_kernel + recurrent, 3, axis=1)
+    z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
+    reset_before = (r * h) @ np.split(recurrent_kernel, 3, axis=1)[2]
+    candidate = np.tanh(x_h + (r * h_h if case.cell.reset_after else reset_before))
+    by_hand = z * h + (1 - z) * candidate
+    assert_ways_agree({"by hand": by_hand, "Keras": run.h[0, 0]}, oracle.h[0, 0])
+
+
+@claim(
+    kind="structure",
+    statement="Keras's GRU has two biases if it resets after, in two rows of one array, and one "
+    "bias if it resets before.",
+    formula="bias [2, 3 * units] with reset_after=True, [3 * units] without",
+    cases=lambda case: BOTH_GRUS(case) and case.bias != "none",
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_gru_has_two_biases_if_it_resets_after(run, case):
+    def shape(units):
+        return (2, 3 * units) if case.cell.reset_after else (3 * units,)
+
+    biases = list(run.native_weights.values())[2::3]
+    expected = [shape(units) for units in case.units for _ in range(case.directions)]
+    assert_structure([bias.shape for bias in biases], expected)
+
+
+@claim(
+    kind="rounding",
+    statement="Keras's SimpleRNN is one product of x, one of h and one bias: there is nothing to "
+    "split.",
+    formula="h' = tanh(x @ kernel + h @ recurrent_kernel + bias)",
+    cases=lambda case: of_cell(RNN())(case) and one_step_from_given(case),
+    about=KERAS,
+)
+def test_keras_simple_rnn_is_one_sum(run, experiment, oracle):
+    kernel, recurrent_kernel, bias = run.native_weights.values()
+    x, h = experiment.inputs[:, 0], experiment.initial.h[0, 0]
+    by_hand = np.tanh(x @ kernel + h @ recurrent_kernel + bias)
+    assert_ways_agree({"by hand": by_hand, "Keras": run.h[0, 0]}, oracle.h[0, 0])
+
+
+@claim(
+    kind="rounding",
+    statement="`activation` is what Keras's LSTM puts the candidate and the cell state through; "
+    "the gates are left as they are.",
+    formula="c' = sigmoid(f) * c + sigmoid(i) * relu(c~); h' = sigmoid(o) * relu(c')",
+    cases=named("relu-smallest"),
+    about=KERAS,
+)
+def test_keras_activation_is_the_candidates_and_the_outputs(adapter, experiment, oracle):
+    run = adapter.run(experiment.only_step(0, experiment.initial))
+    kernel, recurrent_kernel, bias = run.native_weights.values()
+    x, h, c = experiment.inputs[:, 0], *experiment.initial.at(0, 0)
+    i, f, candidate, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * np.maximum(candidate, 0)
+    h = sigmoid(o) * np.maximum(c, 0)
+    found = np.concatenate([run.h[0, 0], run.c[0, 0]], axis=-1)
+    first = (oracle.h_steps[0, 0][:, 0], oracle.c_steps[0, 0][:, 0])
+    ways = {"by hand": np.concatenate([h, c], axis=-1), "Keras": found}
+    assert_ways_agree(ways, concatenated(*first))
+
+
+# What they return
+
+
+@claim(
+    kind="structure",
+    statement="A GRU or SimpleRNN returns its output and h, in both directions its output, forward "
+    "h and backward h; a cell with c inside `RNN` returns what LSTM does.",
+    formula="output, h; output, forward h, backward h; output, h, c",
+    cases=other_cells,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_other_cells_return_output_then_states(run, case):
+    expected = [
+        [(case.batch, case.time, case.directions * case.cell.widths(units)[0])]
+        + case.directions * [(case.batch, width) for width in case.cell.widths(units)]
+        for units in case.units
+    ]
+    assert_structure([[one.shape for one in layer] for layer in run.native], expected)
+
+
+@claim(
+    kind="exact",
+    statement="Without `return_sequences` the output is the last step of the one with it, of "
+    "whichever cell.",
+    formula="layer(x, return_sequences=False) == layer(x)[:, -1]",
+    sources=["C3"],
+    cases=lambda case: other_cells(case) and case.layers == 1,
+    about=KERAS,
+    recipe="last_output_only",
+)
+def test_keras_other_cells_single_output_is_the_last_step(recipe, run):
+    assert_same_bits(recipe("last_output_only").output[:, 0], run.output[:, -1])
+
+
+@claim(
+    kind="exact",
+    statement="Under a mask Keras repeats a row's last output, of whichever cell: output[:, -1] is "
+    "h even there.",
+    formula="output[:, -1] == h",
+    cases=short_rows,
+    about=KERAS,
+    recipe="lengths",
+)
+def test_keras_other_cells_output_under_a_mask_repeats(recipe):
+    run = recipe("lengths")
+    assert_same_bits(run.output[:, -1], run.h[-1, 0])
+
+
+@claim(
+    kind="exact",
+    statement="Time-major is a transposition of batch-major, of whichever cell.",
+    formula="layer(x.T, time_major=True).T == layer(x)",
+    cases=SHORT,
+    about=KERAS,
+    recipe="time_major",
+)
+def test_keras_time_major_is_a_transposition_of_every_layer(run, recipe):
+    assert_same_bits(dict(recipe("time_major").tensors()), dict(run.tensors()))
+
+
+# Options
+
+
+@claim(
+    kind="exact",
+    statement="The merge modes sum, mul and ave combine the outputs of both directions element by "
+    "element; concat keeps them side by side, and None apart.",
+    formula="forward + backward; forward * backward; (forward + backward) / 2; [forward, backward]",
+    cases=named("bidirectional", "square-bidirectional", "bidirectional-two-layers", *(
+        f"{layer}-bidirectional-two-layers" for layer in LAYERS)),
+    about=KERAS,
+)  # fmt: skip
+def test_keras_merge_modes_combine_both_directions(adapter, experiment):
+    forward, backward = adapter.merged(experiment, None)
+    expected = {
+        "concat": np.concatenate([forward, backward], axis=-1),
+        "sum": forward + backward,
+        "mul": forward * backward,
+        "ave": (forward + backward) / 2,
+    }
+    found = {mode: adapter.merged(experiment, mode)[0] for mode in expected}
+    assert_same_bits(found, expected)
+
+
+@claim(
+    kind="rounding",
+    statement="A step layer with `implementation=1`, a product for each gate, computes what it "
+    "does with `implementation=2`, one product for all, and what the layer does.",
+    formula="RNN(cell(implementation=1))(x) == RNN(cell(implementation=2))(x) == layer(x)",
+    cases=lambda case: SHORT(case) and not isinstance(case.cell, RNN),
+    about=KERAS,
+    recipe="with_implementation_1",
+)
+def test_keras_implementations_compute_the_same(run, recipe, oracle):
+    one, two = recipe("with_implementation_1"), recipe("with_implementation_2")
+    assert_ways_agree(
+        {"layer": dict(run.tensors()), "1": dict(one.tensors()), "2": dict(two.tensors())},
+        dict(oracle.tensors()),
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="`unroll=True` computes what the loop does.",
+    formula="layer(x; unroll=True) == layer(x)",
+    cases=SHORT,
+    about=KERAS,
+    recipe="unrolled",
+)
+def test_keras_unrolled_is_the_loop(run, recipe, oracle):
+    ways = {"loop": dict(run.tensors()), "unrolled": dict(recipe("unrolled").tensors())}
+    assert_ways_agree(ways, dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="Stacked cells inside one `RNN` are one layer after another, with the states of the "
+    "bottom cell first; called at once or as a model.",
+    formula="RNN(StackedRNNCells([cell, cell]))(x) == layer(layer(x))",
+    sources=["A3"],
+    cases=named("two-widths", "three-widths", "two-layers", "two-layers-from-zero", *(
+        f"{layer}-two-widths" for layer in LAYERS), "all-variants-two-layers"),
+    about=KERAS,
+    recipe="stacked_cells",
+)  # fmt: skip
+def test_keras_stacked_cells_are_one_layer_after_another(run, recipe, oracle):
+    ways = {"layers": run, "cells": recipe("stacked_cells")}
+    ways["cells in a model"] = recipe("stacked_cells_in_a_model")
+    assert_ways_agree(
+        {name: dict(one.tensors()) for name, one in ways.items()}, dict(oracle.tensors())
+    )
