@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fixtures.adapters.tensorflow import has_own_keras2
-from fixtures.cases import named, one_direction, some
+from fixtures.cases import named, of_cell, one_direction, some
+from fixtures.cells import GRU, LSTM, RNN
 from fixtures.checks.compare import (
     assert_different,
     assert_same_bits,
     assert_structure,
     assert_ways_agree,
+    assert_within_rounding,
 )
 from fixtures.claims import TF1, claim
+from fixtures.model.perlayer import State
+from fixtures.model.weights import LayerWeights
+from fixtures.oracle.rounding import oracle_of
+from fixtures.oracle.sites import sigmoid
 
 ONE_LAYER = named("smallest", "one-step", "integer-example", "line-by-line", "square")
-FEW_NAMES = ("smallest", "two-layers", "two-widths", "integer-example")
-FEW = named(*FEW_NAMES)
+GRU_CELL = GRU(reset_after=False)
 
 
 @claim(
@@ -132,12 +139,11 @@ def test_tf1_state_dropout_drops_h_and_not_c(run, recipe):
     statement="GRUCell takes BasicLSTMCell's place; its state is the output of the last step.",
     formula="outputs[:, -1] == state[-1]",
     sources=["A7"],
-    cases=some(one_direction, *FEW_NAMES),
+    cases=lambda case: case.cell == GRU_CELL and case.directions == 1,
     about=TF1,
-    recipe="gru_cell",
 )
-def test_tf1_gru_state_is_its_output(recipe):
-    outputs, state = recipe("gru_cell").native
+def test_tf1_gru_state_is_its_output(run):
+    outputs, state = run.native
     assert_same_bits(outputs[:, -1], state[-1])
 
 
@@ -146,12 +152,11 @@ def test_tf1_gru_state_is_its_output(recipe):
     statement="BasicRNNCell takes BasicLSTMCell's place; its state is the output of the last step.",
     formula="outputs[:, -1] == state[-1]",
     sources=["A7"],
-    cases=some(one_direction, *FEW_NAMES),
+    cases=lambda case: case.cell == RNN() and case.directions == 1,
     about=TF1,
-    recipe="basic_rnn_cell",
 )
-def test_tf1_basic_rnn_state_is_its_output(recipe):
-    outputs, state = recipe("basic_rnn_cell").native
+def test_tf1_basic_rnn_state_is_its_output(run):
+    outputs, state = run.native
     assert_same_bits(outputs[:, -1], state[-1])
 
 
@@ -161,14 +166,14 @@ def test_tf1_basic_rnn_state_is_its_output(recipe):
     "an .h.",
     formula="state[-1].h raises AttributeError",
     sources=["A7"],
-    cases=FEW,
+    cases=lambda case: case.cell in (GRU_CELL, RNN()) and case.directions == 1,
     about=TF1,
     dtypes=("float32",),
 )
-def test_tf1_gru_and_rnn_states_have_no_h(recipe, case):
-    states = [recipe(name).native[1] for name in ("gru_cell", "basic_rnn_cell")]
-    found = [[(one.shape, hasattr(one, "h")) for one in state] for state in states]
-    assert_structure(found, 2 * [[((case.batch, units), False) for units in case.units]])
+def test_tf1_gru_and_rnn_states_have_no_h(run, case):
+    _, state = run.native
+    found = [(one.shape, hasattr(one, "h")) for one in state]
+    assert_structure(found, [((case.batch, units), False) for units in case.units])
 
 
 @claim(
@@ -192,12 +197,13 @@ def test_tf1_lstm_cell_is_basic_lstm_cell(run, recipe, oracle):
     statement="With peepholes, where the gates see the cell state, it is another LSTM.",
     formula="LSTMCell(units, use_peepholes=True) != BasicLSTMCell(units)",
     sources=["E6"],
-    cases=FEW,
+    cases=of_cell(LSTM(peepholes=True)),
     about=TF1,
-    recipe="peepholes",
 )
-def test_tf1_peepholes_make_another_lstm(run, recipe, oracle):
-    assert_different(recipe("peepholes").output, run.output, oracle.output)
+def test_tf1_peepholes_make_another_lstm(run, adapter, experiment, oracle):
+    weights = experiment.weights.map(lambda one: replace(one, cell=LSTM(), peepholes=None))
+    without = adapter.run(replace(experiment, weights=weights))
+    assert_different(without.output, run.output, oracle.output)
 
 
 @claim(
@@ -230,3 +236,284 @@ def test_tf1_coupled_gates_are_gone(recipe):
 def test_tf1_basic_lstm_cell_needs_keras_2(recipe):
     expected = "BasicLSTMCell" if has_own_keras2() else "AttributeError"
     assert_structure(recipe("names_with_keras_3").native, expected)
+
+
+# GRUCell
+
+
+@claim(
+    kind="rounding",
+    statement="GRUCell takes the gates r and u from [x, h], the candidate from [x, r * h], and "
+    "keeps u of the old h.",
+    formula="r, u = sigmoid([x, h] @ gates); c = tanh([x, r * h] @ candidate); "
+    "h' = u * h + (1 - u) * c",
+    sources=["A7"],
+    cases=named("gru-reset-before-one-step", "gru-reset-before-smallest"),
+    about=TF1,
+)
+def test_tf1_gru_gates_are_r_u(run, experiment, oracle):
+    gates, gates_bias, candidate, candidate_bias = run.native_weights.values()
+    x, (h,), output = experiment.inputs, experiment.initial.at(0, 0), []
+    for t in range(experiment.time):
+        both = np.concatenate([x[:, t], h], axis=1) @ gates + gates_bias
+        r, u = np.split(sigmoid(both), 2, axis=1)
+        c = np.tanh(np.concatenate([x[:, t], r * h], axis=1) @ candidate + candidate_bias)
+        h = u * h + (1 - u) * c
+        output.append(h)
+    assert_ways_agree({"by hand": np.stack(output, axis=1), "tf1": run.output}, oracle.output)
+
+
+@claim(
+    kind="exact",
+    statement="A fresh GRUCell's bias is ones for both gates, so that it forgets and resets "
+    "little, and zeros for the candidate.",
+    formula="gates/bias == ones([2 * units]); candidate/bias == zeros([units])",
+    cases=named("gru-reset-before-smallest", "gru-reset-before-two-widths"),
+    about=TF1,
+    recipe="fresh",
+)
+def test_tf1_gru_gates_start_at_one(recipe, experiment):
+    biases = list(recipe("fresh").native_weights.values())[1::2]
+    fills = [fill for units in experiment.units for fill in ((2 * units, 1), (units, 0))]
+    assert_same_bits(
+        {str(place): bias for place, bias in enumerate(biases)},
+        {str(place): np.full(*fill, experiment.dtype) for place, fill in enumerate(fills)},
+    )
+
+
+@claim(
+    kind="structure",
+    statement="GRUCell has two kernels, one for both gates and one for the candidate, each for x "
+    "and h together.",
+    formula="gates [features + units, 2 * units]; candidate [features + units, units]",
+    cases=lambda case: case.cell == GRU_CELL and case.directions == 1,
+    about=TF1,
+    dtypes=("float32",),
+)
+def test_tf1_gru_has_two_kernels(run, case):
+    below, expected = (case.features, *case.units), []
+    for features, units in zip(below, case.units, strict=False):
+        rows = features + units
+        expected += [(rows, 2 * units), (2 * units,), (rows, units), (units,)]
+    assert_structure([array.shape for array in run.native_weights.values()], expected)
+
+
+# LSTMCell's variants
+
+
+def lstm_cell_by_hand(run, experiment, before=lambda c: c, after=lambda c: c):
+    """The output of a layer of LSTMCell with peepholes, out of its own variables; the new c goes
+    through `before` on its way to o and h, and through `after` on its way to the next step."""
+    kernel, bias, w_f, w_i, w_o = run.native_weights.values()
+    x, (h, c), output = experiment.inputs, experiment.initial.at(0, 0), []
+    for t in range(experiment.time):
+        i, j, f, o = np.split(np.concatenate([x[:, t], h], axis=1) @ kernel + bias, 4, axis=1)
+        c = sigmoid(f + 1 + w_f * c) * c + sigmoid(i + w_i * c) * np.tanh(j)
+        h = sigmoid(o + w_o * before(c)) * np.tanh(before(c))
+        c = after(c)
+        output.append(h)
+    return np.stack(output, axis=1)
+
+
+def clipped(c):
+    return np.clip(c, -0.5, 0.5)
+
+
+@claim(
+    kind="rounding",
+    statement="With peepholes i and f see the old c, and o the new one, each by a diagonal.",
+    formula="i + w_i * c; f + 1 + w_f * c; o + w_o * c'",
+    sources=["E6"],
+    cases=named("peepholes-smallest"),
+    about=TF1,
+)
+def test_tf1_peepholes_see_the_old_c_and_o_the_new(run, experiment, oracle):
+    ways = {"by hand": lstm_cell_by_hand(run, experiment), "tf1": run.output}
+    assert_ways_agree(ways, oracle.output)
+
+
+@claim(
+    kind="rounding",
+    statement="cell_clip clips the new c before the output gate and the output see it.",
+    formula="c' = clip(f * c + i * j); h' = sigmoid(o + w_o * c') * tanh(c')",
+    cases=named("peepholes-clipped-smallest"),
+    about=TF1,
+)
+def test_tf1_cell_clip_comes_before_the_output(run, experiment, oracle):
+    by_hand = lstm_cell_by_hand(run, experiment, before=clipped, after=clipped)
+    assert_ways_agree({"by hand": by_hand, "tf1": run.output}, oracle.output)
+
+
+@claim(
+    kind="different",
+    statement="To clip only what goes on to the next step, and not what the output gate and the "
+    "output see, is another LSTM; so is not to clip.",
+    formula="clip(c') after h' != clip(c') before h'",
+    cases=named("peepholes-clipped-smallest"),
+    about=TF1,
+)
+def test_tf1_cell_clip_after_the_output_is_another_lstm(run, experiment, oracle):
+    others = {
+        "clipped after the output": lstm_cell_by_hand(run, experiment, after=clipped),
+        "never clipped": lstm_cell_by_hand(run, experiment),
+    }
+    assert_different(others, run.output, oracle.output)
+
+
+@claim(
+    kind="rounding",
+    statement="The projection is one product after the output gate, without a bias.",
+    formula="h' = (sigmoid(o) * tanh(c')) @ projection",
+    cases=named("projected-smallest"),
+    about=TF1,
+)
+def test_tf1_projection_is_a_product_without_bias(run, experiment, oracle):
+    kernel, bias, projection = run.native_weights.values()
+    x, (h, c), output = experiment.inputs, experiment.initial.at(0, 0), []
+    for t in range(experiment.time):
+        i, j, f, o = np.split(np.concatenate([x[:, t], h], axis=1) @ kernel + bias, 4, axis=1)
+        c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j)
+        h = (sigmoid(o) * np.tanh(c)) @ projection
+        output.append(h)
+    assert_ways_agree({"by hand": np.stack(output, axis=1), "tf1": run.output}, oracle.output)
+
+
+@claim(
+    kind="structure",
+    statement="With num_proj output and h are as wide as the projection, and c as the units; the "
+    "kernel has rows for the projected h.",
+    formula="state.h [batch, num_proj]; state.c [batch, num_units]; projection/kernel "
+    "[num_units, num_proj]",
+    cases=lambda case: case.cell == LSTM(projection=3) and case.directions == 1,
+    about=TF1,
+    dtypes=("float32",),
+)
+def test_tf1_projected_state_is_num_proj_beside_num_units(run, case):
+    outputs, states = run.native
+    found = {
+        "outputs": outputs.shape,
+        "h": [one.h.shape for one in states],
+        "c": [one.c.shape for one in states],
+        "variables": [array.shape for array in run.native_weights.values()],
+    }
+    below, variables = (case.features, *case.widths), []
+    for features, units in zip(below, case.units, strict=False):
+        variables += [(features + 3, 4 * units), (4 * units,), (units, 3)]
+    expected = {
+        "outputs": (case.batch, case.time, 3),
+        "h": [(case.batch, 3)] * case.layers,
+        "c": [(case.batch, units) for units in case.units],
+        "variables": variables,
+    }
+    assert_structure(found, expected)
+
+
+@claim(
+    kind="exact",
+    statement="proj_clip without num_proj is ignored, without a word.",
+    formula="LSTMCell(units, proj_clip=0.25) == LSTMCell(units)",
+    cases=some(one_direction, "smallest", "two-layers", "integer-example"),
+    about=TF1,
+    recipe="projection_clip_alone",
+)
+def test_tf1_proj_clip_without_num_proj_is_ignored(recipe):
+    alone, plain = recipe("projection_clip_alone"), recipe("lstm_cell")
+    assert_same_bits(dict(alone.tensors()), dict(plain.tensors()))
+
+
+# Wrappers and mixtures
+
+
+@claim(
+    kind="exact",
+    statement="ResidualWrapper adds the input to the output, and leaves the state alone.",
+    formula="ResidualWrapper(cell)(x, state) == (x + cell(x, state), new state)",
+    cases=named("line-by-line", "square"),
+    about=TF1,
+    recipe="residual",
+)
+def test_tf1_residual_wrapper_adds_the_input(run, recipe, experiment):
+    wrapped = recipe("residual")
+    assert_same_bits(
+        dict(wrapped.tensors()), dict(run.tensors()) | {"output": experiment.inputs + run.output}
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="A MultiRNNCell may have cells of different kinds: a BasicLSTMCell below and a "
+    "GRUCell on top are one after another, each with a state of its own kind.",
+    formula="MultiRNNCell([BasicLSTMCell, GRUCell])(x) == GRUCell(BasicLSTMCell(x))",
+    sources=["A7", "B3"],
+    cases=named("two-layers", "two-widths"),
+    about=TF1,
+)
+def test_tf1_cells_of_two_kinds_are_one_after_another(adapter, experiment):
+    experiment = replace(experiment, dense=None)  # it is for the top layer's width
+    lower = experiment.only_layer(0, experiment.inputs)
+    below = adapter.run(lower)
+    units = experiment.units[1]
+
+    def first_three_gates(one):
+        kernels = (one.kernel, one.recurrent_kernel, one.bias)
+        return LayerWeights(GRU_CELL, *(array[..., : 3 * units] for array in kernels))
+
+    upper = replace(
+        experiment,
+        inputs=below.output,
+        weights=experiment.weights.only_layer(1).map(first_three_gates),
+        initial=State(experiment.initial.h.only_layer(1)),
+    )
+    above = adapter.run(upper)
+    outputs, (lstm, gru) = adapter.two_kinds(lower, upper)
+    beneath, on_top = oracle_of(lower), oracle_of(upper)
+    assert_ways_agree(
+        {
+            "one cell": {"output": outputs, "gru": gru, "lstm.h": lstm.h, "lstm.c": lstm.c},
+            "one after another": {"output": above.output, "gru": above.h[0, 0],
+                                  "lstm.h": below.h[0, 0], "lstm.c": below.c[0, 0]},
+        },
+        {"output": on_top.output, "gru": on_top.h[0, 0],
+         "lstm.h": beneath.h[0, 0], "lstm.c": beneath.c[0, 0]},
+    )  # fmt: skip
+
+
+@claim(
+    kind="rounding",
+    statement="The directions of bidirectional_dynamic_rnn may be of different widths.",
+    formula="outputs == (lstm_fw(x), lstm_bw(x[:, ::-1])[:, ::-1])",
+    cases=named("bidirectional"),
+    about=TF1,
+)
+def test_tf1_directions_may_have_different_widths(adapter, experiment):
+    experiment = replace(experiment, dense=None)  # it is for one width
+    width = 3
+
+    def narrower(one):
+        def cut(array):
+            by_gate = array.reshape(*array.shape[:-1], 4, one.units)
+            return by_gate[..., :width].reshape(*array.shape[:-1], 4 * width)
+
+        recurrent_kernel = cut(one.recurrent_kernel[:width])
+        return LayerWeights(one.cell, cut(one.kernel), recurrent_kernel, cut(one.bias))
+
+    forward, backward = (experiment.only_direction(direction) for direction in range(2))
+    backward = replace(
+        backward,
+        weights=backward.weights.map(narrower),
+        initial=backward.initial.map(lambda array: array[:, :width]),
+    )
+    outputs, states = adapter.two_directions(forward, backward)
+    expected = oracle_of(forward), oracle_of(backward)
+    assert_within_rounding(
+        {
+            "output_fw": outputs[0], "h_fw": states[0].h, "c_fw": states[0].c,
+            "output_bw": outputs[1], "h_bw": states[1].h, "c_bw": states[1].c,
+        },
+        {
+            "output_fw": expected[0].output,
+            "h_fw": expected[0].h[0, 0], "c_fw": expected[0].c[0, 0],
+            "output_bw": expected[1].output[:, ::-1],
+            "h_bw": expected[1].h[0, 0], "c_bw": expected[1].c[0, 0],
+        },
+    )  # fmt: skip

@@ -42,8 +42,8 @@ TESTED_BY: dict[tuple[str, ...], Functions] = {
                            "Torch._by_layer", "with_one_bias", "stacked"),
         "adapters.keras": ("Keras.build", "Keras._run", "Keras._collected", "Keras._initial",
                            "Keras._states", "Keras._by_layer"),
-        "adapters.tf1": ("TF1._initial", "TF1._initial_tensors", "to_tf1", "from_tf1", "split",
-                         "forget_bias", "load", "read_back", "by_layer"),
+        "adapters.tf1": ("TF1._initial", "TF1._initial_tensors", "state_of", "load", "by_layer"),
+        "adapters.tf1_cells": ("to_tf1", "from_tf1", "split", "forget_bias"),
     },
 }  # fmt: skip
 """By their tests, the modules of `fixtures` and what is changed in each: of the adapters, what

@@ -162,8 +162,16 @@ def test_every_c_is_the_oracles(name, case):
     )
 
 
-def test_tf1_peepholes_are_no_part_of_the_weights_read_back():
-    """LSTMCell keeps three diagonals per layer beside kernel and bias."""
-    run = run_of("tf1", NAMED["two-widths"], recipe="peepholes")
-    assert_same_bits(by_name(run.weights), by_name(experiment_on(NAMED["two-widths"]).weights))
-    assert sum("_diag" in name for name in run.native_weights) == 6
+@pytest.mark.parametrize(
+    "case",
+    [
+        "gru-reset-before-smallest",
+        "rnn-relu-smallest",
+        "all-variants-smallest",
+        "all-variants-bidirectional-two-layers",
+    ],
+)
+def test_tf1_cells_weights_come_back_and_compute_what_the_oracle_does(case):
+    run = run_of("tf1", NAMED[case])
+    assert_same_bits(by_name(run.weights), by_name(experiment_on(NAMED[case]).weights))
+    assert_within_rounding(dict(run.tensors()), dict(oracle_on(NAMED[case]).tensors()))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fixtures.cases.inputs
-from fixtures.adapters.tf1 import FORGET_BIAS, TF1_GATES, from_tf1, to_tf1
+from fixtures.adapters.tf1_cells import FORGET_BIAS, TF1_GATES, from_tf1, has_no, to_tf1
 from fixtures.cases import Case, named, named_cases
 from fixtures.cases.experiments import experiment_of
 from fixtures.cases.inputs import initial_state_of, inputs_of, lengths_of
@@ -157,23 +157,62 @@ def test_one_direction_of_a_stack_sees_its_own_rows_alone(direction):
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in WITH_BIAS if case.cell == LSTM()], ids=lambda case: case.name
+    "case",
+    [case for case in SMALL if case.bias != "none" and not has_no(case.cell)],
+    ids=lambda case: case.name,
 )
 def test_tf1_layout_and_back_is_the_same_bits(case):
     for one in layers_of(case):
-        back = from_tf1(*to_tf1(one))
-        for name in ("kernel", "recurrent_kernel", "bias"):
-            assert_same_bits(getattr(back, name), getattr(one, name))
+        back = from_tf1(one.cell, to_tf1(one))
+        assert_same_bits(dict(back.canonical()), dict(one.canonical()))
 
 
 def test_tf1_layout_is_what_basic_lstm_cell_holds():
     """Rows of x, then of h; gates i, j, f, o; the forget bias of 1 taken off f."""
     bias = np.float32([1, 2, 3, 4])
     one = LayerWeights(LSTM(), np.float32([[5, 6, 7, 8]]), np.float32([[9, 10, 11, 12]]), bias)
-    kernel, own_bias = to_tf1(one)
+    kernel, own_bias = to_tf1(one).values()
     assert (TF1_GATES, FORGET_BIAS) == ("igfo", 1.0)
     assert kernel.tolist() == [[5, 7, 6, 8], [9, 11, 10, 12]]
     assert own_bias.tolist() == [1, 3, 1, 4]
+
+
+def test_tf1_layout_of_lstm_cell_has_its_diagonals_by_name_and_the_projection_beside():
+    cell = LSTM(peepholes=True, projection=1)
+    one = LayerWeights(
+        cell,
+        np.float32([[5, 5, 6, 6, 7, 7, 8, 8]]),
+        np.float32([[9, 9, 10, 10, 11, 11, 12, 12]]),
+        np.float32([1, 1, 2, 2, 3, 3, 4, 4]),
+        peepholes=np.float32([[13, 14], [15, 16], [17, 18]]),
+        projection=np.float32([[19], [20]]),
+    )
+    own = to_tf1(one)
+    assert {name: array.tolist() for name, array in list(own.items())[2:]} == {
+        "w_f_diag": [15, 16],
+        "w_i_diag": [13, 14],
+        "w_o_diag": [17, 18],
+        "projection/kernel": [[19], [20]],
+    }
+    back = from_tf1(cell, own)
+    assert_same_bits(dict(back.by_name()), dict(one.by_name()))
+
+
+def test_tf1_layout_of_gru_cell_has_r_before_u_and_the_candidate_apart():
+    one = LayerWeights(
+        GRU(reset_after=False),
+        np.float32([[5, 6, 7]]),
+        np.float32([[9, 10, 11]]),
+        np.float32([1, 2, 3]),
+    )
+    own = to_tf1(one)
+    assert {name: array.tolist() for name, array in own.items()} == {
+        "gates/kernel": [[6, 5], [10, 9]],
+        "gates/bias": [2, 1],
+        "candidate/kernel": [[7], [11]],
+        "candidate/bias": [3],
+    }
+    assert_same_bits(dict(from_tf1(one.cell, own).by_name()), dict(one.by_name()))
 
 
 @with_one_bias
