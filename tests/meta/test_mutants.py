@@ -13,7 +13,7 @@ from fixtures.pages.strength import FILE
 from tests.meta import strength
 from tests.meta.conftest import need
 from tests.meta.kill_matrix import PROPERTY, REST, report, row
-from tests.meta.mutants import FILES, Mutant, mutants
+from tests.meta.mutants import FILES, Mutant, keras_cells, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
 
 
@@ -88,6 +88,24 @@ def test_a_mutant_without_a_fault_survives(adapter, monkeypatch) -> None:
         healthy = Mutant("healthy", adapter, "", (EVERY, GRADIENTS), (), lambda _: None)
         fates = row(healthy, rest=len(REST))
     assert set(fates) > {EVERY, GRADIENTS}
+    assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
+
+
+@pytest.mark.parametrize("adapter", ["keras3", "keras2"])
+def test_other_cells_of_keras_without_a_fault_survive(adapter, monkeypatch) -> None:
+    need(adapter)
+    seams = importlib.import_module(f"tests.meta.mutants.{adapter}").SEAMS
+    cases = (*keras_cells.GRUS, *keras_cells.RNNS)
+    named = {
+        claim
+        for mutant in mutants()
+        if mutant.adapter == adapter and {"gru-smallest", "rnn-smallest"}.intersection(mutant.cases)
+        for claim in mutant.caught_by
+    }
+    with monkeypatch.context() as patch:
+        keras_cells.without_a_fault(patch, seams)
+        fates = row(Mutant("healthy", adapter, "", tuple(named), cases, lambda _: None))
+    assert set(fates) > named > {keras_cells.VALUES, keras_cells.GRADIENTS}
     assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
 
 

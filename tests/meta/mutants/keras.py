@@ -27,6 +27,10 @@ class Seams:
     def layers(self) -> Any:
         return adapters()[self.adapter].keras().layers
 
+    @property
+    def activations(self) -> Any:
+        return adapters()[self.adapter].keras().activations
+
     def lstm(self, patch, before=None, after=None) -> None:
         """LSTM.call between `before(layer, x, initial)` and `after(layer, output, h, c)`."""
         call = self.layers.LSTM.call

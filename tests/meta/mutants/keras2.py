@@ -7,6 +7,7 @@ import sys
 from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import Fault, Ops, step
 from tests.meta.mutants.keras import Seams, add_common
+from tests.meta.mutants.keras_cells import add_cells
 
 
 def ops() -> Ops:
@@ -53,6 +54,7 @@ def cell(patch, seams: Seams, fault: Fault) -> None:
 CATALOGUE = Catalogue("keras2")
 SEAMS = Seams("keras2", ops, cell)
 add_common(CATALOGUE, SEAMS)
+add_cells(CATALOGUE, SEAMS)
 
 
 @CATALOGUE.mutant(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import Fault, Ops, step
 from tests.meta.mutants.keras import Seams, add_common
+from tests.meta.mutants.keras_cells import add_cells
 
 
 def ops() -> Ops:
@@ -37,3 +38,4 @@ def cell(patch, seams: Seams, fault: Fault) -> None:
 CATALOGUE = Catalogue("keras3")
 SEAMS = Seams("keras3", ops, cell)
 add_common(CATALOGUE, SEAMS)
+add_cells(CATALOGUE, SEAMS)
