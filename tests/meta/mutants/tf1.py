@@ -14,11 +14,12 @@ import numpy as np
 
 from fixtures.adapters.tensorflow import FLAG
 from fixtures.adapters.tf1 import import_tensorflow
-from tests.meta.mutants import CLOSE, Catalogue
+from tests.meta.mutants import CLOSE, Catalogue, tf1_cells
 from tests.meta.mutants.cell import EVERY, FAULTS, GRADIENTS, Fault, step
 from tests.meta.mutants.keras2 import ops
 
 CATALOGUE = Catalogue("tf1")
+CATALOGUE.mutants += tf1_cells.CATALOGUE.mutants
 mutant = CATALOGUE.mutant
 
 GATES = "tf1-gates-are-i-j-f-o"
@@ -613,12 +614,12 @@ other_cells("LSTMCell", ["tf1-lstm-cell-is-basic-lstm-cell"])
 
 
 @mutant("another state for GRU and RNN", "tf1-gru-and-rnn-states-have-no-h")
-def states_of_other_cells_side_by_side(patch):
-    tf = import_tensorflow()
+def states_of_other_cells_have_an_h(patch):
+    tf, state_with_h = import_tensorflow(), namedtuple("State", "h")
 
     def after(outputs, state):
         if isinstance(state, tuple) and isinstance(state[0], tf.Tensor):
-            state = tf.concat(state, axis=-1)
+            state = tuple(map(state_with_h, state))
         return outputs, state
 
     replace_loop(patch, after=after)
