@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -246,6 +246,34 @@ def test_a_step_goes_back_as_the_equations_are_differentiated_by_hand():
     for number, by_hand in zip(numbers, expected, strict=True):
         size = np.abs(by_hand).max()
         np.testing.assert_allclose(found[number], by_hand, rtol=0, atol=8 * EPS * size)
+
+
+@dataclass(frozen=True, repr=False)
+class Twice(RNN):
+    """An RNN that multiplies x by its kernel twice over."""
+
+    def step(self, w, x, states, ops):
+        (h,) = states
+        first = ops.dot([(x, w.kernel)], w.bias)
+        second = ops.dot([(x, w.kernel), (h, w.recurrent_kernel)], None)
+        return (ops.apply("tanh", ops.plus(first, second)),)
+
+
+def test_a_weight_that_is_used_twice_has_the_sum_of_both_gradients():
+    """It is an RNN with a kernel of twice the size."""
+    weights, inputs, initial, upstream = wide(
+        experiment_of(CASES["rnn-bidirectional-two-layers"], "float64", 0)
+    )
+    twice = weights.map(lambda one: replace(one, cell=Twice()))
+    doubled = weights.map(lambda one: replace(one, kernel=2 * one.kernel))
+    found, expected = (
+        dict(backward.gradients(w, reference.layers(w, inputs, initial), upstream).tensors())
+        for w in (twice, doubled)
+    )
+    for name, gradient in found.items():
+        by_hand = expected[name] * (2 if name.startswith("kernel") else 1)
+        size = np.abs(by_hand).max()
+        np.testing.assert_allclose(gradient, by_hand, rtol=0, atol=64 * EPS * size, err_msg=name)
 
 
 def test_nothing_flows_past_the_end_of_a_row():
