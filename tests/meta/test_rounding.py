@@ -84,6 +84,16 @@ WIDER = {dtype: one.wider for dtype, one in PRECISIONS.items()}
             )[..., 0],
             np.sqrt(3 * 21),
         ),
+        # The same with a bias whose halves are 5 together: sqrt(3) * sqrt(16 + 4 + 25).
+        (
+            lambda sites, value: sites.dot(
+                np.stack([value / value, value / value], axis=-1),
+                np.array([[4.0], [-2.0]], value.dtype),
+                np.array([1.0], value.dtype),
+                np.array([5.0], value.dtype),
+            )[..., 0],
+            np.sqrt(3 * 45),
+        ),
         # Two terms, 1 and 2, without bias: sqrt(2) * 3, more than sqrt(2) * sqrt(5).
         (
             lambda sites, value: sites.dot(
@@ -94,7 +104,7 @@ WIDER = {dtype: one.wider for dtype, one in PRECISIONS.items()}
             np.sqrt(2) * 3,
         ),
     ],
-    ids=["product", "sum", "activation", "dot-by-squares", "dot-by-sum"],
+    ids=["product", "sum", "activation", "dot-by-squares", "dot-by-halves", "dot-by-sum"],
 )
 def test_site_is_perturbed_by_as_much_as_documented(dtype, disturb, size, monkeypatch):
     """Every value is 3. Of 150,000 uniform numbers some come within 0.1% of either end."""
@@ -494,6 +504,31 @@ def test_gradients_that_are_products_with_one_number_may_all_be_off_with_it():
     assert measured.elements == 79
     assert 1.1 < measured.rms < 1.3
     assert measured.worst < 2.5
+
+
+@needs_oracle("float64")
+def test_halves_of_a_bias_may_be_added_to_two_sums():
+    """As torch does: x @ kernel + a, and h @ recurrent kernel - a. A bias of zero forgets them."""
+    case = Case(
+        name="halves", about="zero biases over small kernels",
+        batch=4, time=3, features=2, units=(5, 5, 5), scale=2.0**-6, bias="zero",
+        initial="default", cell=RNN(),
+    )  # fmt: skip
+    experiment = experiment_of(case, "float64", 0)
+    below = experiment.inputs
+    for _, one in experiment.weights.items():
+        h, outputs = np.zeros((case.batch, 5)), []
+        for t in range(case.time):
+            from_x = below[:, t] @ one.kernel + one.input_bias
+            h = np.tanh(from_x + (h @ one.recurrent_kernel + one.recurrent_bias))
+            outputs.append(h)
+        below = np.stack(outputs, axis=1)
+    assert_within_rounding(below, rounding.oracle_of(experiment).output)
+    forgotten = experiment.weights.map(lambda one: replace(one, recurrent_bias=None))
+    with pytest.raises(Disagreement):
+        assert_within_rounding(
+            below, rounding.oracle_of(replace(experiment, weights=forgotten)).output
+        )
 
 
 def test_part_of_a_tensor_keeps_value_and_spread_together():
