@@ -29,7 +29,7 @@ def test_each_section_has_one_example_of_ten_lines_or_less():
 
 def test_a_case(project):
     path = project.path / "fixtures" / "cases" / "named.py"
-    table = "    return (\n        *given,\n"
+    table = "    plain = (\n        *given,\n"
     source = path.read_text()
     assert table in source
     path.write_text(source.replace(table, f"{table}{EXAMPLES['A case'].rstrip()},\n"))
