@@ -637,6 +637,20 @@ def test_zero_bias_of_a_gru_is_zero_on_either_side():
     )
 
 
+def test_a_step_is_told_how_large_the_halves_of_its_bias_are():
+    """Of a GRU that resets after both are in the equations, and a bias in one piece has none."""
+    (lstm,), (before,), (after,) = (
+        layers_of(NAMED[name]) for name in ("smallest", "gru-reset-before-smallest", "gru-smallest")
+    )
+    for one in (lstm, before):
+        both = np.sqrt(one.input_bias**2 + one.recurrent_bias**2)
+        np.testing.assert_allclose(one.for_step().bias.halves, both, rtol=1e-6)
+    last = before.for_step().gates("n").bias
+    assert_same_bits(last.halves, before.for_step().bias.halves[10:])
+    assert after.for_step().bias.halves is None
+    assert replace(lstm, recurrent_bias=None).for_step().bias.halves is None
+
+
 # What an experiment of another cell refuses.
 
 
