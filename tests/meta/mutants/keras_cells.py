@@ -525,6 +525,13 @@ def stale_state(patch: Any, seams: Seams, layer: str) -> None:
 
 
 def _add_options(catalogue: Catalogue, seams: Seams) -> None:
+    @catalogue.mutant(
+        "initial state ignored", VALUES, "coupled-gates-are-an-lstm-with-i-from-f",
+        "peepholes-of-zero-change-nothing", cases=cases_of("coupled", "peepholes"),
+    )  # fmt: skip
+    def a_custom_cell_starts_from_zero(patch):
+        around(patch, seams, "RNN", before=lambda _, x, initial, mask: (x, None, mask))
+
     # Step layers, implementations, unrolled loops
 
     @catalogue.mutant("the step layer takes r for z", STEPS, cases=cases_of("gru"))

@@ -625,7 +625,8 @@ def states_of_other_cells_have_an_h(patch):
     replace_loop(patch, after=after)
 
 
-@mutant("peepholes ignored", "tf1-peepholes-make-another-lstm")
+@mutant("peepholes ignored", "tf1-peepholes-make-another-lstm", "peepholes-make-another-lstm",
+        cases=["peepholes-smallest"])  # fmt: skip
 def peepholes_ignored(patch):
     call = nn().rnn_cell.LSTMCell.call
 

@@ -309,7 +309,8 @@ def straight_through(value: Any, limit: float) -> Any:
 AFTER = "tf1-cell-clip-after-the-output-is-another-lstm"
 LSTM_FAULTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], LSTMFault]] = {
     "o-sees-the-old-c": (
-        "o's peephole on the old c", (VALUES, PEEPHOLES_BY_HAND), (PEEPHOLES,),
+        "o's peephole on the old c",
+        (VALUES, PEEPHOLES_BY_HAND, "the-output-gate-sees-the-new-cell-state"), (PEEPHOLES,),
         LSTMFault(o_sees_the_old=True),
     ),
     "w-i-and-w-f-exchanged": (
@@ -333,7 +334,10 @@ LSTM_FAULTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], LSTMFault]] 
         LSTMFault(c=steeper),
     ),
     "clip-left-out": (
-        "c not clipped", (VALUES, CLIP_BY_HAND, AFTER), (CLIPPED,), LSTMFault(clip=lambda c, _: c),
+        "c not clipped",
+        (VALUES, CLIP_BY_HAND, AFTER, "a-clipped-cell-state-makes-another-lstm",
+         "no-cell-state-is-beyond-its-clip"),
+        (CLIPPED,), LSTMFault(clip=lambda c, _: c),
     ),
     "clip-after-the-output": (
         "c clipped after the output", (VALUES, CLIP_BY_HAND, AFTER), (CLIPPED,),

@@ -113,11 +113,16 @@ def projected(
 ) -> tuple[Any, Any]:  # fmt: skip
     import torch
 
+    width = w["weight_hr"].shape[0]
+    if where == "afterwards":
+        h = w.get("whole", h)[..., :width]
     total = x @ w["weight_ih"].T + h @ w["weight_hh"].T + w["bias_ih"] + w["bias_hh"]
     i, f, g, o = total.chunk(4, dim=-1)
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     rows = w["weight_hr"].detach() if cut == "weight_hr" else w["weight_hr"]
     rows = rows * by[x.dtype == torch.float64]
+    if where == "afterwards":
+        w["whole"] = torch.sigmoid(o) * torch.tanh(c)
     if where == "before the tanh":
         return (torch.sigmoid(o) @ rows.abs().T) * torch.tanh(c @ rows.T), c
     if where == "cut short":
@@ -261,6 +266,10 @@ faults(
     "LSTM",
     projected,
     {
+        "projection-after-the-last-step": (
+            "projection outside of the recurrence",
+            [VALUES, "a-projection-is-part-of-the-recurrence"], {"where": "afterwards"},
+        ),
         "projection-cuts-short": ("projection left out", [VALUES, AFTER_THE_GATE],
                                   {"where": "cut short"}),
         "projection-before-the-tanh": ("projection before the output gate",
