@@ -149,6 +149,24 @@ def test_projections_are_narrower_than_every_layer_and_clipped_only_where_there_
     assert all(cell.projection for _, cell in cells if cell.projection_clip)
 
 
+@pytest.mark.parametrize(("narrowest", "widest"), [(1, None), (2, 1), (5, 4), (40, 32)])
+def test_a_projection_is_at_most_four_fifths_as_wide_as_the_narrowest_layer(narrowest, widest):
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    from fixtures.cases.random_cases import _draw_cell
+
+    widths = set()
+
+    @settings(max_examples=1000, database=None, derandomize=True)
+    @given(st.composite(_draw_cell)(narrowest, grows=True))
+    def collect(cell):
+        widths.add(getattr(cell, "projection", None))
+
+    collect()
+    assert max(widths - {None}, default=None) == widest
+
+
 def test_a_relu_is_drawn_only_where_its_numbers_stay_small():
     for case in drawn():
         if getattr(case.cell, "activation", "") == "relu":
