@@ -8,6 +8,7 @@ from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import Fault, Ops, step
 from tests.meta.mutants.keras import Seams, add_common
 from tests.meta.mutants.keras_cells import add_cells
+from tests.meta.mutants.keras_layers import add_layers
 
 
 def ops() -> Ops:
@@ -55,6 +56,7 @@ CATALOGUE = Catalogue("keras2")
 SEAMS = Seams("keras2", ops, cell)
 add_common(CATALOGUE, SEAMS)
 add_cells(CATALOGUE, SEAMS)
+add_layers(CATALOGUE, SEAMS)
 
 
 @CATALOGUE.mutant(
