@@ -13,7 +13,7 @@ from fixtures.pages.strength import FILE
 from tests.meta import strength
 from tests.meta.conftest import need
 from tests.meta.kill_matrix import PROPERTY, REST, report, row
-from tests.meta.mutants import FILES, Mutant, keras_cells, mutants
+from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
 
 
@@ -103,7 +103,7 @@ def test_other_cells_of_keras_without_a_fault_survive(adapter, monkeypatch) -> N
         for claim in mutant.caught_by
     }
     with monkeypatch.context() as patch:
-        keras_cells.without_a_fault(patch, seams)
+        keras_layers.without_a_fault(patch, seams)
         fates = row(Mutant("healthy", adapter, "", tuple(named), cases, lambda _: None))
     assert set(fates) > named > {keras_cells.VALUES, keras_cells.GRADIENTS}
     assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}

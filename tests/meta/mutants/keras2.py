@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
+
 from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import Fault, Ops, step
 from tests.meta.mutants.keras import Seams, add_common
 from tests.meta.mutants.keras_cells import add_cells
+from tests.meta.mutants.keras_layers import add_layers, around
 
 
 def ops() -> Ops:
@@ -55,6 +58,7 @@ CATALOGUE = Catalogue("keras2")
 SEAMS = Seams("keras2", ops, cell)
 add_common(CATALOGUE, SEAMS)
 add_cells(CATALOGUE, SEAMS)
+add_layers(CATALOGUE, SEAMS)
 
 
 @CATALOGUE.mutant(
@@ -69,3 +73,16 @@ def time_major_ignored_when_batch_is_time(patch):
         return call(self, x, **kwargs)
 
     patch.setattr(SEAMS.layers.LSTM, "call", wrong)
+
+
+@CATALOGUE.mutant(
+    "time_major leaves a step out", "keras-time-major-is-a-transposition-of-every-layer",
+    cases=["gru-smallest", "rnn-smallest"],
+)  # fmt: skip
+def gru_time_major_starts_a_step_late(patch):
+    def before(layer, x, initial, mask):
+        if layer.time_major:
+            x = SEAMS.array(lambda value: np.concatenate([0 * value[:1], value[1:]]), x)
+        return x, initial, mask
+
+    around(patch, SEAMS, "GRU", before=before)

@@ -6,6 +6,7 @@ from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import Fault, Ops, step
 from tests.meta.mutants.keras import Seams, add_common
 from tests.meta.mutants.keras_cells import add_cells
+from tests.meta.mutants.keras_layers import add_layers
 
 
 def ops() -> Ops:
@@ -39,3 +40,4 @@ CATALOGUE = Catalogue("keras3")
 SEAMS = Seams("keras3", ops, cell)
 add_common(CATALOGUE, SEAMS)
 add_cells(CATALOGUE, SEAMS)
+add_layers(CATALOGUE, SEAMS)
