@@ -38,8 +38,9 @@ TESTED_BY: dict[tuple[str, ...], Functions] = {
     ("test_rounding.py", "test_backward.py"): {"oracle.rounding": ("*",)},
     ("test_layouts.py",): {
         "adapters.numpy": ("Layer.__init__", "Layer.weights"),
-        "adapters.torch": ("Torch.build", "Torch._initial", "Torch._canonical", "Torch._rows",
-                           "Torch._by_layer", "with_one_bias", "stacked"),
+        "adapters.torch": ("Torch.build", "Torch._initial", "Torch._canonical", "Torch._state",
+                           "Torch._by_layer", "with_one_bias", "named_weights", "in_order",
+                           "rows_of", "as_state", "as_rows"),
         "adapters.keras_layers": ("KerasLayers.build", "KerasLayers.layer", "KerasLayers._run",
                                   "KerasLayers._collected", "KerasLayers._initial",
                                   "KerasLayers._states", "KerasLayers._state",

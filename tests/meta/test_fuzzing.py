@@ -175,12 +175,13 @@ def test_a_relu_is_drawn_only_where_its_numbers_stay_small():
 
 
 def test_no_claim_takes_another_cell_by_accident():
-    """A claim about the LSTM is about no other cell, named or drawn at random."""
+    """A claim about the LSTM is about no other cell, named or drawn at random; but one about a
+    framework's own interface may name cases of several that have it."""
     for one in all_claims().values():
         if one.of == "named":
-            taken = [case for case in (*named_cases(), *drawn()) if one.cases(case)]
-            cells = {case.cell == LSTM() for case in taken}
-            assert cells in ({True}, {False}), one.id
+            pool = (*drawn(), *(named_cases() if one.about is None else ()))
+            cells = {case.cell == LSTM() for case in pool if one.cases(case)}
+            assert len(cells) < 2, one.id
 
 
 def test_claims_are_put_to_the_random_cases_of_every_cell():
