@@ -10,7 +10,12 @@ import numpy as np
 
 from fixtures.cases import named, of_cell, other_cells
 from fixtures.cells import GRU, RNN
-from fixtures.checks.compare import assert_same_bits, assert_structure, assert_ways_agree
+from fixtures.checks.compare import (
+    assert_same_bits,
+    assert_structure,
+    assert_ways_agree,
+    assert_within_rounding,
+)
 from fixtures.claims import KERAS, claim
 from fixtures.oracle.rounding import concatenated
 from fixtures.oracle.sites import sigmoid
@@ -245,3 +250,15 @@ def test_keras_stacked_cells_are_one_layer_after_another(run, recipe, oracle):
     assert_ways_agree(
         {name: dict(one.tensors()) for name, one in ways.items()}, dict(oracle.tensors())
     )
+
+
+@claim(
+    kind="rounding",
+    statement="A list of cells inside an `RNN` of some precision is computed in that precision.",
+    formula="RNN([cell, cell], dtype=dtype)(x) == layer(layer(x)) in that dtype",
+    cases=named("two-layers", "two-widths", "gru-two-layers", "rnn-two-layers"),
+    about=KERAS,
+    recipe="list_of_cells",
+)
+def test_keras_list_of_cells_keeps_its_precision(recipe, oracle):
+    assert_within_rounding(dict(recipe("list_of_cells").tensors()), dict(oracle.tensors()))

@@ -351,7 +351,8 @@ def _add_options(catalogue: Catalogue, seams: Seams) -> None:
     def stacked_cells_take_the_top_states_first(patch):
         stacked_cells(patch, before=lambda initial: list(initial)[::-1])
 
-    @catalogue.mutant("stacked initial states ignored", STACKED, cases=several)
+    @catalogue.mutant("stacked initial states ignored", STACKED,
+                      "keras-list-of-cells-keeps-its-precision", cases=several)  # fmt: skip
     def stacked_cells_start_from_zero(patch):
         stacked_cells(patch, before=lambda _: None)
 
