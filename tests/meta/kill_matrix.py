@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Literal
 
 from fixtures import ROOT
 from fixtures.adapters import adapters
-from fixtures.cases import Case, recorded
+from fixtures.cases import Case, named_cases, other_cells, recorded
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement
 from fixtures.checks.context import CheckContext, run_check
+from fixtures.checks.random_checks import shares_the_run
 from fixtures.checks.run_cache import RunCache
 from fixtures.claims import Claim, all_claims, cases_of, not_applicable, not_applicable_on, test_of
 from fixtures.files import write_whole
@@ -25,8 +27,10 @@ SAMPLE = (
 own cases."""
 
 REST = ("bidirectional", "smallest")
-"""All other claims are tried on the first of these that they take, in float32. Those about neither,
-and those that start a process of their own, are tried on the mutants that name them."""
+"""All other claims are tried on the first of these that they take, in float32; where the mutant's
+cases are all of another cell, on the first of those, if they look at the one run that all share.
+Those about neither, and those that start a process of their own, are tried on the mutants that name
+them."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
 
@@ -70,8 +74,18 @@ def _checks(one: Claim, mutant: Mutant, rest: int) -> Iterator[tuple[Case, str]]
     if one.id in mutant.caught_by:
         yield from among((*SAMPLE, *mutant.cases)) or applicable[:2]
     elif one.id not in SLOW:
-        others = [pair for name in REST for pair in among((name,)) if pair[1] == "float32"]
+        names = REST
+        if about_other_cells(mutant):
+            names = mutant.cases if shares_the_run(one) else ()
+        others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
         yield from others[:rest]
+
+
+@functools.cache
+def about_other_cells(mutant: Mutant) -> bool:
+    """Whether the LSTM without variants is not touched by it, as far as its cases say."""
+    own = [case for case in named_cases() if case.name in mutant.cases]
+    return bool(own) and all(other_cells(case) for case in own)
 
 
 def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:

@@ -80,6 +80,7 @@ def test_an_entry_that_matches_nothing_ends_in_one_sentence(project: Project):
         (table(adapter='"torhc"'), "there is no adapter 'torhc'"),
         (table(claim='"no-such-claim"'), "there is no claim 'no-such-claim'"),
         (table(case='"no-such-case"'), "there is no case 'no-such-case'"),
+        (table(case='"smallest no-such-case"'), "there is no case 'no-such-case'"),
         (table(dtype='"float16"'), "there is no dtype 'float16'"),
         (table(backend='"theano"'), "there is no backend 'theano'"),
         (table(reason=None), "reason missing or unknown"),
@@ -209,9 +210,16 @@ def test_a_claim_marked_as_failing_without_an_entry_is_refused(project: Project)
 
 @pytest.mark.parametrize(
     ("case", "applies"),
-    [("two-layers", True), ("two-*", True), ("*", True), ("three-*", False)],
+    [
+        ("two-layers", True),
+        ("two-*", True),
+        ("*", True),
+        ("three-*", False),
+        ("smallest two-*", True),
+        ("smallest three-*", False),
+    ],
 )
-def test_a_case_may_be_a_pattern(tmp_path, case, applies):
+def test_a_case_may_be_several_and_patterns(tmp_path, case, applies):
     path = tmp_path / "known-failures.toml"
     path.write_text(table(case=f'"{case}"'))
     numpy = adapters()["numpy"]
