@@ -89,5 +89,12 @@ def test_a_damaged_file_is_refused(tmp_path, text):
 
 
 def test_the_table_names_date_and_versions(kept):
-    lines = list(proven.table(kept(a_record())))
+    lines = list(proven.table(kept(a_record()), {"it-holds": "c1"}))
     assert lines[2] == "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | numpy | 1 |"
+
+
+def test_the_table_counts_no_claim_whose_test_changed(kept):
+    runs = kept(a_record(a_check(), a_check("another")))
+    (_, _, line) = proven.table(runs, {"it-holds": "c1", "another": "c2"})
+    assert line.endswith("| numpy | 1 |")
+    assert len(list(proven.table(runs, {"it-holds": "c2"}))) == 2
