@@ -27,7 +27,8 @@ WAY = (
 """The folders of `fixtures` along the way of the data: each may import from those before it."""
 
 UNKNOWN_TO = {"adapters": {"oracle"}, "oracle": {"cases", "cells"}}
-"""But an adapter knows nothing of what is right, nor the oracle of what is tried."""
+"""But an adapter knows nothing of what is right, nor the oracle of what is tried: it knows a cell
+by the weights that it is handed."""
 
 CLAIMS = sorted((ROOT / "tests").glob("test_*.py"))
 
@@ -105,6 +106,15 @@ def test_no_module_imports_itself_by_way_of_others():
     while leaves := {name for name, others in edges.items() if not others}:
         edges = {name: others - leaves for name, others in edges.items() if name not in leaves}
     assert edges == {}
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=named)
+def test_no_adapter_takes_a_step_of_the_suites_own_cells(path):
+    """It knows which kinds there are and what their options are, and not their equations."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "step"
+    ]
 
 
 def test_the_oracle_shares_nothing_with_the_numpy_adapter_but_its_inputs():

@@ -162,6 +162,14 @@ def test_the_page_is_stale_until_it_is_written(page, capsys):
     assert fixtures.__main__.main(["claims", "--check"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [("gru", "GRU"), ("lstm variants", "LSTM variants"), ("output and state", "Output and state")],
+)
+def test_a_familys_heading_has_its_capitals(family, words):
+    assert pages.heading(family) == words
+
+
 def test_the_page_names_every_claim_and_every_statement(page):
     fixtures.__main__.main(["claims"])
     text = page.read_text(encoding="utf-8")
