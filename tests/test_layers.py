@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fixtures.cases import every, some
+from fixtures.cases import every, named, some
 from fixtures.checks.compare import assert_ways_agree
 from fixtures.claims import claim
 from fixtures.model.perlayer import PerLayer
@@ -36,4 +36,18 @@ def test_a_stack_is_its_layers_one_after_another(run, adapter, experiment, oracl
         c=PerLayer(tuple(layer.c.rows[0] for layer in layers)),
     )
     ways = {"the stack": dict(run.tensors()), "its layers": dict(chain.tensors())}
+    assert_ways_agree(ways, dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="The LSTM's step layer (torch.nn.LSTMCell, keras.layers.LSTMCell, BasicLSTMCell "
+    "called by hand), called once per step, gives what its layer gives.",
+    formula="cell(x[:, t], (h, c)) for t in order == lstm(x)",
+    sources=["C7", "D3"],
+    cases=named("smallest", "two-layers", "no-bias"),
+    recipe="steps",
+)
+def test_the_lstms_step_layer_gives_what_the_layer_gives(recipe, run, oracle):
+    ways = {"layer": dict(run.tensors()), "step layer": dict(recipe("steps").tensors())}
     assert_ways_agree(ways, dict(oracle.tensors()))

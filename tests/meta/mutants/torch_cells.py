@@ -498,5 +498,7 @@ for name in ("GRUCell", "RNNCell", "LSTMCell"):
 
     CATALOGUE.add(
         f"{name.lower()}-forgets-a-bias", "one of two biases ignored",
-        ["step-layers-give-what-layers-give"], forgets_a_bias, ["gru-smallest", "rnn-smallest"],
+        ["the-lstms-step-layer-gives-what-the-layer-gives" if name == "LSTMCell"
+         else "step-layers-give-what-layers-give"],
+        forgets_a_bias, () if name == "LSTMCell" else ("gru-smallest", "rnn-smallest"),
     )  # fmt: skip
