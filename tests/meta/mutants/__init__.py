@@ -11,6 +11,7 @@ import functools
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,11 @@ FILES = ("torch", "keras3", "keras2", "tf1")
 """A file for each adapter; what MORE_FILES have is about its other cells."""
 
 MORE_FILES = ("torch_cells",)
+
+FAMILIES: tuple[str, ...] = ()
+"""A file for each family of claims whose mutants, of several adapters, stand together; it has
+`CATALOGUES`."""
+
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -75,5 +81,10 @@ class Catalogue:
 @functools.cache
 def mutants() -> tuple[Mutant, ...]:
     """All mutants. Imports no framework."""
-    files = [importlib.import_module(f"tests.meta.mutants.{name}") for name in FILES + MORE_FILES]
-    return tuple(mutant for file in files for mutant in file.CATALOGUE.mutants)
+    catalogues = [_file(name).CATALOGUE for name in FILES + MORE_FILES]
+    catalogues += [catalogue for name in FAMILIES for catalogue in _file(name).CATALOGUES]
+    return tuple(mutant for catalogue in catalogues for mutant in catalogue.mutants)
+
+
+def _file(name: str) -> Any:
+    return importlib.import_module(f"tests.meta.mutants.{name}")
