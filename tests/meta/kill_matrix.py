@@ -27,12 +27,12 @@ SAMPLE = (
 own cases."""
 
 REST = ("bidirectional", "smallest")
-"""All other claims are tried on the first of these that they take, in float32; where the mutant's
-cases are all of another cell, on the first of those, if they look at the one run that all share.
-Those about neither, and those that start a process of their own, are tried on the mutants that name
-them."""
+"""The other claims that look at the one run that all share are tried on the first of these that
+they take, in float32; where the mutant's cases are all of another cell, on the first of those. What
+runs the framework once more is tried on the mutants that name it."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
+"""What starts a process of its own."""
 
 PROPERTY = "kill-matrix"
 REPORT = ROOT / "report"
@@ -42,24 +42,24 @@ Row = dict[str, Fate]
 RUN_CACHE = RunCache(0, recorded.experiment_of)
 
 
-def row(mutant: Mutant, rest: int = 1) -> Row:
+def row(mutant: Mutant, everything: bool = False) -> Row:
     """What becomes of each claim while the mutant's patch is in place.
 
-    `caught` if its assertion fails on a case, `error` if nothing but errors stopped it. `rest` says
-    on how many of REST a claim is tried that need not catch the mutant.
+    `caught` if its assertion fails on a case, `error` if nothing but errors stopped it. With
+    `everything` no claim is left out, and each is tried on all of REST that it takes.
     """
     RUN_CACHE.forget_runs()
     try:
         return {
             one.id: _fate(one, mutant.adapter, checks)
             for one in all_claims().values()
-            if (checks := list(_checks(one, mutant, rest)))
+            if (checks := list(_checks(one, mutant, everything)))
         }
     finally:
         RUN_CACHE.forget_runs()
 
 
-def _checks(one: Claim, mutant: Mutant, rest: int) -> Iterator[tuple[Case, str]]:
+def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case, str]]:
     if not_applicable(one, mutant.adapter):
         return
     applicable = [
@@ -73,12 +73,10 @@ def _checks(one: Claim, mutant: Mutant, rest: int) -> Iterator[tuple[Case, str]]
 
     if one.id in mutant.caught_by:
         yield from among((*SAMPLE, *mutant.cases)) or applicable[:2]
-    elif one.id not in SLOW:
-        names = REST
-        if about_other_cells(mutant):
-            names = mutant.cases if shares_the_run(one) else ()
+    elif one.id not in SLOW and (everything or shares_the_run(one)):
+        names = mutant.cases if about_other_cells(mutant) else REST
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
-        yield from others[:rest]
+        yield from others if everything else others[:1]
 
 
 @functools.cache

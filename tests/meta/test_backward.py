@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from fixtures.cases import named_cases
+from fixtures.cases import named_cases, other_cells
 from fixtures.cases.experiments import experiment_of
 from fixtures.cases.named import CELLS
 from fixtures.cells import GRU, LSTM, RNN
@@ -26,11 +26,16 @@ NAMES = [
     "bidirectional", "bidirectional-two-widths", "integer-example",
     *(
         case.name for case in CASES.values()
-        if case.cell != LSTM() and "hundred" not in case.name
+        if other_cells(case) and "hundred" not in case.name
     ),
 ]  # fmt: skip
 """Every case of every other cell but the longest."""
 
+MASKED = (
+    "masked-holes-gru-two-layers-from-zero-backwards",
+    "masked-rows-lstm-two-layers-from-zero-backwards-zeros",
+    "masked-holes-rnn-two-layers-bidirectional-from-zero",
+)
 LENGTHS = [None, "given"]
 STEP = np.longdouble(2) ** -18
 """Differences over five points are off by STEP^4 or so, 2^-72, times the fifth derivative, and by
@@ -62,8 +67,8 @@ def wide(experiment):
     )
 
 
-def loss_of(weights, inputs, initial, upstream, lengths):
-    found = reference.layers(weights, inputs, initial, lengths=lengths)
+def loss_of(weights, inputs, initial, upstream, mask, go_backwards):
+    found = reference.layers(weights, inputs, initial, mask=mask, go_backwards=go_backwards)
     total = np.sum(found.output * upstream.output)
     by = dict(upstream.states.tensors())
     return total + sum(np.sum(state * by[name]) for name, state in found.state.tensors())
@@ -125,8 +130,14 @@ def on_one_line(sides):
     return found
 
 
-@pytest.mark.parametrize("lengths", LENGTHS, ids=["whole-rows", "short-rows"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "lengths"),
+    [
+        *(pytest.param(name, ends, id=f"{name}-{'short' if ends else 'whole'}-rows")
+          for name in NAMES for ends in LENGTHS),
+        *(pytest.param(name, None, id=name) for name in MASKED),
+    ],
+)  # fmt: skip
 def test_gradients_are_the_loss_differentiated(name, lengths, sides):
     """Along two random directions of every tensor, to 2^-38 of the gradient's size.
 
@@ -134,10 +145,12 @@ def test_gradients_are_the_loss_differentiated(name, lengths, sides):
     """
     experiment = experiment_of(CASES[name], "float64", 0)
     weights, inputs, initial, upstream = wide(experiment)
-    ends = None if lengths is None else np.array(experiment.lengths)
-    found = reference.layers(weights, inputs, initial, lengths=ends)
+    if lengths:
+        experiment = experiment.short_rows()
+    how = {"mask": experiment.mask, "go_backwards": experiment.loop.go_backwards}
+    found = reference.layers(weights, inputs, initial, **how)
     at_rest = on_one_line(sides)
-    gradients = dict(backward.gradients(weights, found, upstream, lengths=ends).tensors())
+    gradients = dict(backward.gradients(weights, found, upstream, **how).tensors())
     assert gradients.keys() == names_of(experiment)
     noise = np.random.default_rng(0)
     for tensor, gradient in gradients.items():
@@ -148,7 +161,7 @@ def test_gradients_are_the_loss_differentiated(name, lengths, sides):
                 changed = moved(
                     tensor, weights, inputs, initial, layer_and_direction(tensor), times * way
                 )
-                loss = loss_of(*changed, upstream, ends)
+                loss = loss_of(*changed, upstream, **how)
                 assert np.array_equal(on_one_line(sides), at_rest)
                 return loss
 
@@ -279,10 +292,10 @@ def test_a_weight_that_is_used_twice_has_the_sum_of_both_gradients():
 def test_nothing_flows_past_the_end_of_a_row():
     experiment = experiment_of(CASES["bidirectional"], "float64", 0)
     weights, inputs, initial, upstream = wide(experiment)
-    ends = np.array(experiment.lengths)
-    found = reference.layers(weights, inputs, initial, lengths=ends)
-    by_inputs = backward.gradients(weights, found, upstream, lengths=ends).inputs
-    past = np.arange(experiment.time) >= ends[:, None]
+    mask = experiment.short_rows().mask
+    found = reference.layers(weights, inputs, initial, mask=mask)
+    by_inputs = backward.gradients(weights, found, upstream, mask=mask).inputs
+    past = ~mask
     assert past.any()
     assert not by_inputs[past].any()
     assert by_inputs[~past].all()

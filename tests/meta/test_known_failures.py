@@ -46,11 +46,34 @@ def test_a_known_failure_that_no_longer_fails_is_an_error(project: Project):
 def test_only_a_claims_assertion_is_a_known_failure(failing: Project):
     """A crash where a disagreement is known is news."""
     list_failure(failing, "it-fails")
-    test = failing.path / "tests" / "test_failing.py"
-    test.write_text(test.read_text().replace("    assert_same", "    1 / 0\n    assert_same"))
-    result = failing.pytest()
+    result = crashing(failing).pytest()
     assert result.returncode == pytest.ExitCode.TESTS_FAILED
     assert "ZeroDivisionError" in result.stdout
+
+
+def crashing(project: Project) -> Project:
+    test = project.path / "tests" / "test_failing.py"
+    test.write_text(test.read_text().replace("    assert_same", "    1 / 0\n    assert_same"))
+    return project
+
+
+def test_a_known_failure_may_be_that_the_framework_raises(failing: Project):
+    list_failure(failing, "it-fails", raises='"ZeroDivisionError"')
+    result = crashing(failing).pytest()
+    assert result.returncode == 0, result.stdout
+    assert "KNOWN 2/2(" in result.stdout
+
+
+def test_another_exception_than_the_known_one_is_news(failing: Project):
+    list_failure(failing, "it-fails", raises='"TypeError"')
+    result = crashing(failing).pytest()
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "ZeroDivisionError" in result.stdout
+
+
+def test_a_disagreement_where_an_exception_is_known_is_news(failing: Project):
+    list_failure(failing, "it-fails", raises='"TypeError"')
+    assert failing.pytest().returncode == pytest.ExitCode.TESTS_FAILED
 
 
 def test_a_known_failure_of_other_versions_does_not_apply(failing: Project):

@@ -60,8 +60,8 @@ def experiment_on(case: Case, dtype: str = "float32") -> Experiment:
 
 
 @functools.cache
-def oracle_on(case: Case, dtype: str = "float32", with_lengths: bool = False) -> Oracle:
-    return oracle_of(experiment_on(case, dtype), with_lengths=with_lengths)
+def oracle_on(case: Case, dtype: str = "float32") -> Oracle:
+    return oracle_of(experiment_on(case, dtype))
 
 
 def run_of(name: str, case: Case, dtype: str = "float32", recipe: str = "run") -> Run:
@@ -146,7 +146,7 @@ def test_time_first_is_turned_around_on_the_way_in_and_out(name):
 @each_adapter
 def test_state_at_a_rows_end_is_the_oracles(name):
     case = NAMED["smallest"]
-    run, oracle = run_of(name, case, recipe="lengths"), oracle_on(case, with_lengths=True)
+    run, oracle = run_of(name, case, recipe="lengths"), oracle_of(experiment_on(case).short_rows())
     assert_within_rounding(
         {"h": run.h[0, 0], "c": run.c[0, 0]}, {"h": oracle.h[0, 0], "c": oracle.c[0, 0]}
     )

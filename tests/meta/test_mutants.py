@@ -12,7 +12,7 @@ from fixtures.claims import all_claims
 from fixtures.pages.strength import FILE
 from tests.meta import strength
 from tests.meta.conftest import need
-from tests.meta.kill_matrix import PROPERTY, REST, report, row
+from tests.meta.kill_matrix import PROPERTY, report, row
 from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
 
@@ -86,7 +86,7 @@ def test_a_mutant_without_a_fault_survives(adapter, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         without_a_fault(adapter, patch)
         healthy = Mutant("healthy", adapter, "", (EVERY, GRADIENTS), (), lambda _: None)
-        fates = row(healthy, rest=len(REST))
+        fates = row(healthy, everything=True)
     assert set(fates) > {EVERY, GRADIENTS}
     assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
 

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import pytest
 
-from fixtures.cases import Case, named_cases
+from fixtures.cases import Case, named_cases, plain
 from fixtures.cases.experiments import experiment_of
 from fixtures.cells import LSTM
 from fixtures.checks.compare import WORST, assert_same_bits
@@ -191,8 +191,12 @@ def test_dense_layer_multiplies_from_the_right():
 
 # Arbitrary precision.
 
-IN_FLOAT64 = [case for case in named_cases() if case.inputs != "mnist" and "float64" in case.dtypes]
-"""Cases of every cell."""
+IN_FLOAT64 = [
+    case
+    for case in named_cases()
+    if plain(case) and case.inputs != "mnist" and "float64" in case.dtypes
+]
+"""Cases of every cell; a mask takes steps out, and adds nothing to be computed."""
 
 
 def _in_balls(experiment: Experiment):

@@ -1,0 +1,489 @@
+"""Masks that go wrong, in every framework."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from fixtures.adapters import adapters
+from tests.meta.mutants import Catalogue
+
+TORCH, KERAS3, KERAS2, TF1 = CATALOGUES = tuple(
+    Catalogue(adapter) for adapter in ("torch", "keras3", "keras2", "tf1")
+)
+
+VALUES = "masked-values-are-the-oracles"
+GRADIENTS = "masked-gradients-are-the-oracles"
+PADDING = "masked-inputs-change-nothing"
+ROW_BY_ROW = "a-masked-batch-is-its-rows-one-by-one"
+PERMUTED = "permuting-the-batch-permutes-the-result"
+EMPTY = "a-row-without-a-step-keeps-its-state"
+ZERO = "masked-output-is-zero"
+ZEROED = "keras-zeros-masked-outputs-where-told"
+REPEATED = "keras-repeats-the-output-before-a-masked-step"
+LAST = "keras-last-output-under-a-mask-is-h-or-zero"
+NOT_H = "last-step-under-a-mask-is-not-h"
+MODEL = "keras-masking-reaches-every-layer-of-a-model"
+SEQUENTIAL = "keras-masking-reaches-every-layer-of-a-sequential"
+EMBEDDED = "keras-embedding-masks-index-zero"
+BETWEEN = "keras-layers-between-pass-the-mask-on"
+STACKED = "keras-stacked-cells-stand-still-together"
+STATEFUL = "keras-stateful-layers-take-a-mask"
+PASSED_ON = "keras-passes-a-mask-on-with-sequences-alone"
+NOT_TURNED = "keras-mask-is-not-turned-with-the-output"
+
+PLAIN = ("masked-holes-gru", "masked-left-rnn", "masked-right-rnn")
+BOTH = ("masked-holes-lstm-bidirectional", "masked-left-lstm-bidirectional")
+BACKWARDS = (
+    "masked-right-rnn-from-zero-backwards", "masked-holes-gru-two-layers-from-zero-backwards",
+)  # fmt: skip
+UNROLLED = ("masked-holes-rnn-two-layers-unrolled-zeros",)
+ROWS = ("masked-rows-gru", "masked-rows-rnn-bidirectional")
+
+
+# Keras
+
+
+def mask_of(mask: Any) -> Any:
+    """Keras 2 hands some layers their mask in a list."""
+    return mask[0] if isinstance(mask, list | tuple) else mask
+
+
+def around(
+    patch: Any, adapter: str,
+    before: Callable[..., Any] = lambda _, x, initial, mask: (x, initial, mask),
+    after: Callable[..., Any] = lambda _, mask, output, *states: (output, *states),
+) -> None:  # fmt: skip
+    """Every call of a recurrent layer under a mask between `before(layer, x, initial, mask)` and
+    `after(layer, mask, output, *states)`."""
+    layers = adapters()[adapter].keras().layers
+    for one in (layers.RNN,) if adapter == "keras3" else (layers.RNN, layers.LSTM, layers.GRU):
+        call = one.call
+
+        @functools.wraps(call)  # Keras 3 knows arguments by their names
+        def wrong(self, x, mask=None, training=None, initial_state=None, call=call, **kwargs):
+            given = mask_of(mask)
+            if given is not None:
+                x, initial_state, mask = before(self, x, initial_state, given)
+            training = {} if training is None else {"training": training}
+            result = call(self, x, mask=mask, initial_state=initial_state, **training, **kwargs)
+            if given is None or not self.return_state:
+                return result
+            return type(result)(after(self, given, *result))
+
+        patch.setattr(one, "call", wrong)
+
+
+def turned(mask: Any) -> Any:
+    return mask[:, ::-1]
+
+
+def mask_where(told: Callable[[Any], bool], change: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A mask that is another where the layer is told something."""
+
+    def before(layer: Any, x: Any, initial: Any, mask: Any) -> tuple[Any, Any, Any]:
+        return x, initial, change(mask) if told(layer) else mask
+
+    return before
+
+
+def always(_: Any) -> bool:
+    return True
+
+
+def padding_leaks(_: Any, x: Any, initial: Any, mask: Any) -> tuple[Any, Any, Any]:
+    """A little of every masked step comes into the first step that counts, or the only one."""
+    import tensorflow as tf
+
+    gone = tf.cast(tf.logical_not(mask), x.dtype)[:, :, None]
+    return x + 1e-3 * tf.reduce_sum(x * gone, axis=1, keepdims=True), initial, mask
+
+
+def neighbours_mask(mask: Any) -> Any:
+    """Each row is given the mask of the row before it."""
+    import tensorflow as tf
+
+    return tf.roll(mask, 1, axis=0)
+
+
+def whole_rows_from_zero(_: Any, mask: Any, output: Any, *states: Any) -> tuple[Any, ...]:
+    import tensorflow as tf
+
+    some = tf.reduce_any(mask, axis=1)[:, None]
+    return output, *(tf.where(some, state, tf.zeros_like(state)) for state in states)
+
+
+def no_gradient_where_masked(_: Any, mask: Any, output: Any, *states: Any) -> tuple[Any, ...]:
+    """The state of a row that ends early, cut off."""
+    import tensorflow as tf
+
+    whole = tf.reduce_all(mask, axis=1)[:, None]
+    return output, *(tf.where(whole, state, tf.stop_gradient(state)) for state in states)
+
+
+def zeros_from_the_first(layer: Any, mask: Any, output: Any, *states: Any) -> tuple[Any, ...]:
+    """Before a row's first step the output is not zero but h, as in a loop that starts with it."""
+    import tensorflow as tf
+
+    if not layer.return_sequences or layer.go_backwards or layer.zero_output_for_mask:
+        return output, *states
+    begun = tf.cumsum(tf.cast(mask, "int32"), axis=1) > 0
+    return tf.where(begun[:, :, None], output, states[0][:, None]), *states
+
+
+def last_is_the_last_step(layer: Any, mask: Any, output: Any, *states: Any) -> tuple[Any, ...]:
+    """Without `return_sequences` zeros for each row that ends in a masked step."""
+    import tensorflow as tf
+
+    if layer.return_sequences:
+        return output, *states
+    end = mask[:, 0] if layer.go_backwards else mask[:, -1]
+    return tf.where(end[:, None], output, tf.zeros_like(output)), *states
+
+
+def never_zeros(patch: Any, adapter: str) -> None:
+    def before(layer: Any, x: Any, initial: Any, mask: Any) -> tuple[Any, Any, Any]:
+        layer.zero_output_for_mask = False
+        return x, initial, mask
+
+    around(patch, adapter, before)
+
+
+def method(patch: Any, adapter: str, layer: str, name: str, wrong: Callable[..., Any]) -> None:
+    """A method of one of Keras's layers that computes what `wrong(healthy, self, ...)` does."""
+    one = getattr(adapters()[adapter].keras().layers, layer)
+    healthy = getattr(one, name)
+    patch.setattr(one, name, lambda self, *args, **kwargs: wrong(healthy, self, *args, **kwargs))
+
+
+def no_mask(healthy: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    masks = healthy(self, *args, **kwargs)
+    return [None for _ in masks] if isinstance(masks, list | tuple) else None
+
+
+def turned_for_backwards(healthy: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    masks = healthy(self, *args, **kwargs)
+    if not self.go_backwards or masks is None:
+        return masks
+    return [masks[0][:, ::-1], *masks[1:]] if isinstance(masks, list | tuple) else masks[:, ::-1]
+
+
+def passed_on_always(healthy: Any, self: Any, inputs: Any, mask: Any = None) -> Any:
+    found = healthy(self, inputs, mask)
+    none = [None] * (len(found) - 1) if isinstance(found, list | tuple) else None
+    return mask_of(mask) if none is None else [mask_of(mask), *none]
+
+
+def every_third(healthy: Any, self: Any, inputs: Any, mask: Any = None) -> Any:
+    found = healthy(self, inputs, mask)
+    return None if found is None else found & healthy(self, inputs % 3, mask)
+
+
+def another_value(patch: Any, adapter: str) -> None:
+    """`Masking` that masks the steps of ones, in place of those of zeros."""
+    one = adapters()[adapter].keras().layers.Masking
+    init = one.__init__
+
+    @functools.wraps(init)
+    def wrong(self, mask_value=0.0, **kwargs):
+        init(self, mask_value=mask_value + 1, **kwargs)
+
+    patch.setattr(one, "__init__", wrong)
+
+
+def lost_on_the_way(patch: Any, adapter: str, layer: str) -> None:
+    """A layer whose output has no mask: not even that of an input which it hands on as it is."""
+    method(patch, adapter, layer, "compute_mask", no_mask)
+    one = getattr(adapters()[adapter].keras().layers, layer)
+    call = one.call
+
+    @functools.wraps(call)
+    def wrong(self, *args, **kwargs):
+        # Keras 2 hands a mask to whoever would take it.
+        known = inspect.signature(call).parameters
+        return 1.0 * call(self, *args, **{one: kwargs[one] for one in kwargs if one in known})
+
+    patch.setattr(one, "call", wrong)
+
+
+def stacked_unmasked(patch: Any, adapter: str) -> None:
+    around(patch, adapter, mask_where(lambda layer: hasattr(layer.cell, "cells"), lambda _: None))
+
+
+def add_keras(catalogue: Catalogue) -> None:
+    adapter = catalogue.adapter
+
+    def layer(
+        name: str, family: str, caught_by: tuple[str, ...], cases: tuple[str, ...], **how: Any
+    ) -> None:
+        make = functools.partial(around, adapter=adapter, **how)
+        catalogue.add(f"mask-{name}", family, caught_by, make, cases)
+
+    layer("turned", "a mask turned round", (VALUES, PADDING, ROW_BY_ROW, REPEATED), PLAIN,
+          before=mask_where(always, turned))  # fmt: skip
+    layer("inverted", "a mask inverted", (VALUES, ROW_BY_ROW, PERMUTED), PLAIN,
+          before=mask_where(always, lambda mask: ~mask))  # fmt: skip
+    layer("of-the-neighbour", "a row's mask given to the next", (VALUES, ROW_BY_ROW), PLAIN,
+          before=mask_where(always, neighbours_mask))  # fmt: skip
+    layer("not-turned-backwards", "a mask not turned with the input", (VALUES, PADDING), BACKWARDS,
+          before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
+    layer("not-turned-in-bidirectional", "a mask not turned with the input", (VALUES, PADDING),
+          BOTH, before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
+    layer("lost-unrolled", "a mask lost beside an option", (VALUES, PADDING), UNROLLED,
+          before=mask_where(lambda one: one.unroll, lambda _: None))  # fmt: skip
+    layer("lost-backwards", "a mask lost beside an option", (VALUES, PADDING), BACKWARDS,
+          before=mask_where(lambda one: one.go_backwards, lambda _: None))  # fmt: skip
+    layer("lost-without-sequences", "a mask lost beside an option", (VALUES, PADDING, LAST),
+          ("masked-rows-rnn-two-layers-from-zero-last",
+           "masked-right-gru-bidirectional-from-zero-last"),
+          before=mask_where(lambda one: not one.return_sequences, lambda _: None))  # fmt: skip
+    layer("lost-if-stateful", "a mask lost beside an option", (STATEFUL,),
+          ("masked-right-lstm-from-zero",),
+          before=mask_where(lambda one: one.stateful, lambda _: None))  # fmt: skip
+    layer("padding-leaks", "what is masked comes into what counts", (VALUES, PADDING, ROW_BY_ROW),
+          PLAIN, before=padding_leaks)  # fmt: skip
+    layer("empty-rows-from-zero", "the state of a row without a step lost", (EMPTY, VALUES),
+          ROWS, after=whole_rows_from_zero)  # fmt: skip
+    layer("gradient-cut", "gradient cut where a step is masked", (GRADIENTS,), PLAIN,
+          after=no_gradient_where_masked)  # fmt: skip
+    layer("output-begins-with-h", "h put out before a row begins", (REPEATED,),
+          ("masked-left-rnn", "masked-rows-gru"), after=zeros_from_the_first)  # fmt: skip
+    layer("last-output-of-the-last-step", "the single output is not h", (LAST,),
+          ("masked-rows-rnn-two-layers-from-zero-last",
+           "masked-left-lstm-from-zero-backwards-last"),
+          after=last_is_the_last_step)  # fmt: skip
+    catalogue.add("mask-never-zeroes", "masked outputs not zeroed", (ZEROED,),
+                  functools.partial(never_zeros, adapter=adapter),
+                  ("masked-right-lstm-from-zero-zeros", *BOTH))  # fmt: skip
+    catalogue.add("mask-of-stacked-cells-lost", "a mask lost beside an option", (STACKED,),
+                  functools.partial(stacked_unmasked, adapter=adapter),
+                  ("masked-right-lstm-two-layers",))  # fmt: skip
+    catalogue.add("masking-of-another-value", "a layer makes another mask", (MODEL, SEQUENTIAL),
+                  functools.partial(another_value, adapter=adapter))  # fmt: skip
+    for one in ("Dropout", "SpatialDropout1D", "Activation", "Dense", "TimeDistributed"):
+        catalogue.add(f"mask-lost-in-{one.lower()}", "a mask lost on the way", (BETWEEN,),
+                      functools.partial(lost_on_the_way, adapter=adapter, layer=one))  # fmt: skip
+    passing: tuple[tuple[str, str, str, str, tuple[str, ...], Callable[..., Any]], ...] = (
+        ("not-passed-on", "a mask lost on the way", "RNN", "compute_mask",
+         (MODEL, PASSED_ON), no_mask),
+        ("not-passed-on-by-bidirectional", "a mask lost on the way", "Bidirectional",
+         "compute_mask", (MODEL, SEQUENTIAL, EMBEDDED, BETWEEN, PASSED_ON), no_mask),
+        ("passed-on-always", "a mask passed on with one output", "RNN", "compute_mask",
+         (PASSED_ON,), passed_on_always),
+        ("turned-for-backwards", "a mask turned with the output", "RNN", "compute_mask",
+         (NOT_TURNED,), turned_for_backwards),
+        ("of-an-embedding-takes-every-third", "a layer makes another mask", "Embedding",
+         "compute_mask", (EMBEDDED,), every_third),
+        ("of-an-embedding-lost", "a mask lost on the way", "Embedding", "compute_mask",
+         (EMBEDDED,), no_mask),
+    )  # fmt: skip
+    for name, family, one, what, caught_by, wrong in passing:
+        make = functools.partial(method, adapter=adapter, layer=one, name=what, wrong=wrong)
+        catalogue.add(f"mask-{name}", family, caught_by, make, (*PLAIN, *BOTH))
+
+
+add_keras(KERAS3)
+add_keras(KERAS2)
+
+
+# torch
+
+
+RIGHT = ("masked-right-lstm-bidirectional", "masked-right-lstm-two-layers", "masked-right-rnn")
+PACKED = "torch-packs-in-many-ways-to-the-same-bits"
+REFUSED = "torch-refuses-a-length-of-zero"
+
+
+def permuting(patch: Any, wrong: Callable[..., Any]) -> None:
+    """torch.nn.LSTM's own sorting of h and c: `wrong(h, c, by)`, on the way in and out."""
+    import torch
+
+    healthy = torch.nn.LSTM.permute_hidden
+
+    def permute_hidden(self, hx, permutation):
+        return hx if permutation is None else wrong(healthy, self, hx, permutation)
+
+    patch.setattr(torch.nn.LSTM, "permute_hidden", permute_hidden)
+
+
+@TORCH.mutant("rows' states sorted wrongly", VALUES, PERMUTED, PACKED, cases=RIGHT)
+def packed_c_left_sorted(patch):
+    permuting(patch, lambda healthy, self, hx, by: (healthy(self, hx, by)[0], hx[1]))
+
+
+@TORCH.mutant("rows' states sorted wrongly", VALUES, ROW_BY_ROW, PACKED, cases=RIGHT)
+def packed_states_sorted_twice(patch):
+    permuting(patch, lambda healthy, self, hx, by: healthy(self, healthy(self, hx, by), by))
+
+
+def packing(patch: Any, name: str, wrong: Callable[..., Any]) -> None:
+    """A function of torch.nn.utils.rnn, as `wrong(healthy, ...)`."""
+    from torch.nn.utils import rnn
+
+    patch.setattr(rnn, name, functools.partial(wrong, getattr(rnn, name)))
+
+
+def one_more(pack, x, lengths, *args, **kwargs):
+    time = x.shape[1 if kwargs.get("batch_first") else 0]
+    return pack(x, (lengths + 1).clamp(max=time), *args, **kwargs)
+
+
+@TORCH.mutant("a row is a step longer", VALUES, PADDING, ROW_BY_ROW, GRADIENTS, cases=RIGHT)
+def packed_rows_a_step_longer(patch):
+    packing(patch, "pack_padded_sequence", one_more)
+
+
+@TORCH.mutant("a row is a step longer", PACKED, cases=RIGHT)
+def packed_rows_a_step_longer_with_time_first(patch):
+    def wrong(pack, x, lengths, *args, batch_first=False, **kwargs):
+        make = pack if batch_first else functools.partial(one_more, pack)
+        return make(x, lengths, *args, batch_first=batch_first, **kwargs)
+
+    packing(patch, "pack_padded_sequence", wrong)
+
+
+@TORCH.mutant("rows' states sorted wrongly", PACKED, cases=RIGHT)
+def pack_sequence_in_the_order_of_the_rows(patch):
+    def wrong(pack, sequences, enforce_sorted=True):
+        packed = pack(sequences, enforce_sorted=enforce_sorted)
+        return packed._replace(unsorted_indices=packed.sorted_indices)
+
+    packing(patch, "pack_sequence", wrong)
+
+
+@TORCH.mutant("masked outputs not zeroed", ZERO, NOT_H, cases=RIGHT)
+def padded_with_the_last_output(patch):
+    def wrong(pad, *args, **kwargs):
+        output, lengths = pad(*args, **kwargs)
+        last = output[range(len(lengths)), lengths - 1][:, None]
+        return output.where(output != 0, last), lengths
+
+    packing(patch, "pad_packed_sequence", wrong)
+
+
+@TORCH.mutant("masked outputs not zeroed", ZERO, cases=RIGHT)
+def padded_with_a_tiny_number(patch):
+    def wrong(pad, *args, **kwargs):
+        return pad(*args, **(kwargs | {"padding_value": 1e-30}))
+
+    packing(patch, "pad_packed_sequence", wrong)
+
+
+@TORCH.mutant("a row without a step taken for one of one", REFUSED)
+def a_length_of_zero_is_taken(patch):
+    def wrong(pack, x, lengths, *args, **kwargs):
+        return pack(x, lengths.clamp(min=1), *args, **kwargs)
+
+    packing(patch, "pack_padded_sequence", wrong)
+
+
+@TORCH.mutant("gradient cut where a step is masked", GRADIENTS, cases=RIGHT)
+def packed_gradient_cut(patch):
+    def wrong(pack, x, *args, **kwargs):
+        return pack(x * 0.999 + x.detach() * 0.001, *args, **kwargs)
+
+    packing(patch, "pack_padded_sequence", wrong)
+
+
+# TensorFlow 1
+
+
+TF1_ROWS = ("masked-rows-lstm-two-layers-from-zero", "masked-rows-rnn-bidirectional")
+
+
+def a_step(patch: Any, wrong: Callable[..., Any]) -> None:
+    """One step of dynamic_rnn under lengths: `wrong(tf, time, lengths, zeros, state, healthy)`
+    gives the output and the state, `healthy()` what the step should give."""
+    import tensorflow as tf
+    from tensorflow.python.ops import rnn
+
+    step = rnn._rnn_step
+
+    def one(**given):
+        time, lengths, state = (given[name] for name in ("time", "sequence_length", "state"))
+        return wrong(tf, time, lengths, state, lambda: step(**given))
+
+    patch.setattr(rnn, "_rnn_step", one)
+
+
+def each(tf: Any, change: Callable[..., Any], *structures: Any) -> Any:
+    return tf.nest.map_structure(change, *structures)
+
+
+@TF1.mutant("the state of a row without a step lost", EMPTY, cases=TF1_ROWS)
+def empty_rows_begin_at_one(patch):
+    def wrong(tf, time, lengths, state, healthy):
+        output, new = healthy()
+        empty = tf.equal(lengths, 0)[:, None]
+        return output, each(tf, lambda one: tf.where(empty, one + 1.0, one), new)
+
+    a_step(patch, wrong)
+
+
+@TF1.mutant("a state past a row's end goes on", VALUES, ROW_BY_ROW,
+            cases=("masked-right-lstm-two-layers", "masked-right-rnn"))  # fmt: skip
+def state_halved_past_a_rows_end(patch):
+    def wrong(tf, time, lengths, state, healthy):
+        output, new = healthy()
+        past = (time >= lengths)[:, None]
+        return output, each(tf, lambda one, old: tf.where(past, 0.5 * old, one), new, state)
+
+    a_step(patch, wrong)
+
+
+@TF1.mutant("masked outputs not zeroed", ZERO, NOT_H,
+            cases=("masked-right-lstm-two-layers", "masked-right-rnn"))  # fmt: skip
+def output_past_a_rows_end_is_h(patch):
+    def wrong(tf, time, lengths, state, healthy):
+        output, new = healthy()
+        past = (time >= lengths)[:, None]
+        h = tf.nest.flatten(new)[-1]
+        return each(tf, lambda one: tf.where(past, h, one), output), new
+
+    a_step(patch, wrong)
+
+
+def lengths_of(patch: Any, change: Callable[[Any, Any], Any]) -> None:
+    """dynamic_rnn told other lengths."""
+    import tensorflow as tf
+
+    nn = tf.compat.v1.nn
+    for name in ("dynamic_rnn", "bidirectional_dynamic_rnn"):
+        healthy = getattr(nn, name)
+
+        def wrong(*args, sequence_length=None, healthy=healthy, **kwargs):
+            if sequence_length is not None:
+                sequence_length = change(sequence_length, args[-1].shape[1])
+            return healthy(*args, sequence_length=sequence_length, **kwargs)
+
+        patch.setattr(nn, name, wrong)
+
+
+@TF1.mutant("a row is a step longer", VALUES, PADDING, ROW_BY_ROW, GRADIENTS,
+            cases=("masked-right-lstm-bidirectional", "masked-right-rnn"))  # fmt: skip
+def rows_a_step_longer(patch):
+    lengths_of(patch, lambda lengths, time: (lengths + 1).clip(max=int(time)))
+
+
+@TF1.mutant("a row's mask given to the next", VALUES, ROW_BY_ROW, PERMUTED,
+            cases=("masked-right-lstm-bidirectional", "masked-right-rnn"))  # fmt: skip
+def lengths_sorted(patch):
+    lengths_of(patch, lambda lengths, _: sorted(lengths))
+
+
+@TF1.mutant("a row without a step taken for one of one", EMPTY, VALUES, cases=TF1_ROWS)
+def a_length_of_zero_is_one(patch):
+    lengths_of(patch, lambda lengths, _: lengths.clip(min=1))
+
+
+@TF1.mutant("gradient cut where a step is masked", GRADIENTS,
+            cases=("masked-right-lstm-two-layers", "masked-right-rnn"))  # fmt: skip
+def gradient_cut_past_a_rows_end(patch):
+    def wrong(tf, time, lengths, state, healthy):
+        output, new = healthy()
+        past = (time >= lengths)[:, None]
+        return output, each(tf, lambda one: tf.where(past, tf.stop_gradient(one), one), new)
+
+    a_step(patch, wrong)

@@ -1,0 +1,392 @@
+"""Masks: which steps of which rows count, and what becomes of the others.
+
+Every kind of mask meets every option of a layer in `fixtures/cases/masked.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fixtures.cases import masked, named
+from fixtures.checks.compare import (
+    assert_different,
+    assert_refused,
+    assert_same_bits,
+    assert_structure,
+    assert_ways_agree,
+    assert_within_rounding,
+)
+from fixtures.claims import KERAS, TORCH, About, claim
+from fixtures.oracle.rounding import concatenated
+
+ZEROS = About(
+    lambda adapter: adapter.masked_output == "zeros",
+    because="Keras repeats the last output unless it is told otherwise "
+    "(keras-repeats-the-output-before-a-masked-step)",
+)
+
+
+def whole_output(case):
+    """Cases whose output is there for every step."""
+    return masked(case) and case.loop.return_sequences
+
+
+def last_output(case):
+    """Cases whose output is that of the last step alone."""
+    return masked(case) and not case.loop.return_sequences
+
+
+def repeated(case):
+    """What Keras does if nothing tells it otherwise, and Bidirectional does."""
+    zeros = case.loop.zero_output_for_mask or case.directions == 2
+    return whole_output(case) and not zeros
+
+
+def zeros(case):
+    return whole_output(case) and not repeated(case)
+
+
+def whole_rows(case):
+    return case.mask == "rows"
+
+
+A_FEW = named(
+    "masked-right-lstm-bidirectional", "masked-left-rnn", "masked-holes-gru", "masked-rows-gru",
+    "masked-right-lstm-two-layers", "masked-rows-rnn-bidirectional",
+)  # fmt: skip
+"""Each kind of mask, for claims that run a layer several times."""
+
+
+# Values
+
+
+@claim(
+    kind="rounding",
+    statement="A row under a mask ends in the state that its own steps alone lead to, and where a "
+    "step counts the output is that step's h: whichever steps are masked and whatever the layer is "
+    "told beside it.",
+    formula="layer(x, mask) == layer(x[mask]), row by row",
+    sources=["D8"],
+    cases=masked,
+)
+def test_masked_values_are_the_oracles(run, experiment, oracle):
+    found, expected = dict(run.tensors()), dict(oracle.tensors())
+    output, right = found.pop("output"), expected.pop("output")
+    if experiment.loop.return_sequences:
+        counts = experiment.output_mask
+        found["output where steps count"] = output[counts]
+        expected["output where steps count"] = right[counts]
+    assert_within_rounding(found, expected)
+
+
+@claim(
+    kind="rounding",
+    statement="Gradients go through the steps that count and past those that are masked; by the "
+    "input of a masked step the gradient is zero.",
+    formula="dL/dx[row, t] == 0 where t is masked; every other gradient is that of layer(x[mask])",
+    cases=whole_output,
+    recipe="gradients",
+    dtypes=("float32",),
+)
+def test_masked_gradients_are_the_oracles(gradients, oracle_gradients):
+    assert_within_rounding(gradients, oracle_gradients)
+
+
+@claim(
+    kind="exact",
+    statement="What stands in the input at a masked step changes no bit of the result.",
+    formula="layer(x where mask else 16, mask) == layer(x, mask)",
+    sources=["D8"],
+    cases=masked,
+    dtypes=("float32",),
+)
+def test_masked_inputs_change_nothing(adapter, run, experiment):
+    padding = np.asarray(16, experiment.dtype)
+    inputs = np.where(experiment.mask[..., None], experiment.inputs, padding)
+    other = adapter.run(replace(experiment, inputs=inputs))
+    assert_same_bits(dict(other.tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="A batch under a mask is its rows one by one, each without its masked steps.",
+    formula="layer(x, mask)[row] == layer(x[row, mask[row]])",
+    sources=["D8"],
+    cases=A_FEW,
+    dtypes=("float32",),
+)
+def test_a_masked_batch_is_its_rows_one_by_one(adapter, run, experiment, oracle):
+    rows = [int(row) for row in np.flatnonzero(experiment.mask.any(axis=1))]
+    alone = {row: dict(adapter.run(experiment.only_row(row)).state.tensors()) for row in rows}
+    expected = dict(list(oracle.tensors())[1:])
+    ways = {
+        "batch": {(name, row): array[row] for name, array in run.state.tensors() for row in rows},
+        "alone": {(name, row): alone[row][name][0] for name in expected for row in rows},
+    }
+    assert_ways_agree(ways, {(name, row): expected[name][row] for name in expected for row in rows})
+
+
+@claim(
+    kind="rounding",
+    statement="Rows of a batch know nothing of each other: in another order they give the same "
+    "results in that order, h and c alike.",
+    formula="layer(x[order], mask[order]) == layer(x, mask)[order]",
+    cases=A_FEW,
+    dtypes=("float32",),
+)
+def test_permuting_the_batch_permutes_the_result(adapter, experiment, oracle):
+    order = np.roll(np.arange(experiment.batch), 2)
+    found = adapter.run(experiment.in_order(order))
+    expected = {name: one[order] for name, one in list(oracle.tensors())[1:]}
+    assert_within_rounding(dict(found.state.tensors()), expected)
+
+
+@claim(
+    kind="exact",
+    statement="A row without a step that counts ends in the state that it began in.",
+    formula="h[row] == h0[row], c[row] == c0[row]",
+    cases=whole_rows,
+)
+def test_a_row_without_a_step_keeps_its_state(run, experiment):
+    empty = ~experiment.mask.any(axis=1)
+    began = experiment.initial or experiment.zero_state()
+    assert_same_bits(
+        {name: array[empty] for name, array in run.state.tensors()},
+        {name: array[empty] for name, array in began.tensors()},
+    )
+
+
+# Outputs of masked steps
+
+
+@claim(
+    kind="exact",
+    statement="The output of a masked step is zero.",
+    formula="output[row, t] == 0 where t is masked",
+    sources=["A2"],
+    cases=masked,
+    about=ZEROS,
+)
+def test_masked_output_is_zero(run, experiment):
+    output = run.output[~experiment.output_mask]
+    assert_same_bits(output, np.zeros_like(output))
+
+
+@claim(
+    kind="exact",
+    statement="Keras puts zeros out at masked steps with `zero_output_for_mask`, and in "
+    "`Bidirectional` unasked.",
+    formula="output[row, t] == 0 where t is masked",
+    cases=zeros,
+    about=KERAS,
+)
+def test_keras_zeros_masked_outputs_where_told(run, experiment):
+    output = run.output[~experiment.output_mask]
+    assert_same_bits(output, np.zeros_like(output))
+
+
+@claim(
+    kind="exact",
+    statement="Else Keras repeats at a masked step the output of the step before, and puts out "
+    "zeros, not h0, until the first step that counts.",
+    formula="output[row, t] == output[row, t - 1] where t is masked, and 0 where t = 0",
+    cases=repeated,
+    about=KERAS,
+)
+def test_keras_repeats_the_output_before_a_masked_step(run, experiment):
+    expected, before = run.output.copy(), np.zeros_like(run.output[:, 0])
+    for t, counts in enumerate(experiment.output_mask.T):
+        before = expected[:, t] = np.where(counts[:, None], expected[:, t], before)
+    assert_same_bits(run.output, expected)
+
+
+@claim(
+    kind="exact",
+    statement="Without `return_sequences` Keras returns each row's h, and zeros, not h0, for a row "
+    "without a step that counts; with `zero_output_for_mask` and one direction zeros for every row "
+    "whose last step is masked, too.",
+    formula="output[row] == h[row], or 0",
+    cases=last_output,
+    about=KERAS,
+)
+def test_keras_last_output_under_a_mask_is_h_or_zero(run, experiment):
+    h = np.concatenate(run.h.rows[-1], axis=-1)
+    kept = experiment.mask.any(axis=1)
+    if experiment.loop.zero_output_for_mask and experiment.directions == 1:
+        kept = experiment.output_mask[:, -1]
+    assert_same_bits(run.output[:, 0], np.where(kept[:, None], h, 0).astype(h.dtype))
+
+
+@claim(
+    kind="different",
+    statement="Where a mask has holes, output[:, -1] with zeros at masked steps is not h: the row "
+    "that ends in a masked step has its h at its own last step that counts.",
+    formula="output[row, -1] != h[row] where the last step is masked",
+    sources=["A2"],
+    cases=named("masked-holes-lstm-bidirectional", "masked-holes-rnn-two-layers-unrolled-zeros",
+                "masked-right-lstm-two-layers", "masked-right-rnn"),
+    about=About(lambda adapter: adapter.masked_output == "zeros", because=ZEROS.because),
+)  # fmt: skip
+def test_last_step_under_a_mask_is_not_h(run, experiment, oracle):
+    late = ~experiment.mask[:, -1]
+    units = run.h[-1, 0].shape[-1]
+    assert_different(run.output[late, -1, :units], run.h[-1, 0][late], oracle.h[-1, 0][late])
+
+
+# How a mask comes
+
+
+@claim(
+    kind="exact",
+    statement="Packed by `pack_padded_sequence` or `pack_sequence`, batch or time first, sorted by "
+    "torch or by hand, a batch gives the same bits; what torch sorts it puts back, h and c alike.",
+    formula="lstm(pack(x)) == lstm(pack(x[order]))[back]",
+    cases=lambda case: case.mask == "right" and case.loop.return_sequences,
+    about=TORCH,
+)
+def test_torch_packs_in_many_ways_to_the_same_bits(adapter, run, experiment):
+    ways = adapter.packed_in_every_way(experiment)
+    found = {(way, name): one for way, other in ways.items() for name, one in other.tensors()}
+    expected = {(way, name): one for way in ways for name, one in run.tensors()}
+    assert_same_bits(found, expected)
+
+
+@claim(
+    kind="structure",
+    statement="torch packs no row without a step: a length of 0 is refused.",
+    formula="pack_padded_sequence(x, lengths with a 0) raises RuntimeError",
+    cases=named("masked-right-lstm-two-layers"),
+    about=TORCH,
+    dtypes=("float32",),
+)
+def test_torch_refuses_a_length_of_zero(adapter, experiment):
+    mask = experiment.mask.copy()
+    mask[0] = False
+    assert_refused(
+        lambda: adapter.run(replace(experiment, mask=mask)),
+        RuntimeError,
+        "Length of all samples has to be greater than 0",
+    )
+
+
+def final_h(oracle):
+    """The top layer's h in both directions side by side, as Keras returns it."""
+    return concatenated(*oracle.h.rows[-1])
+
+
+@claim(
+    kind="rounding",
+    statement="The mask of a `Masking` layer reaches every recurrent layer of a model above it: "
+    "padded rows end where the rows alone would.",
+    formula="model(Masking(x)) == layer(layer(layer(x, mask), mask), mask)",
+    cases=named("masked-holes-lstm-three-layers-from-zero",
+                "masked-holes-rnn-two-layers-bidirectional-from-zero",
+                "masked-right-gru-two-layers-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_masking_reaches_every_layer_of_a_model(adapter, experiment, oracle):
+    assert_within_rounding(adapter.masked_model(experiment), final_h(oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="It does so in a Sequential model, called or in `predict`.",
+    formula="Sequential([Masking(), layer, layer])(x) == layer(layer(x, mask), mask)",
+    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_masking_reaches_every_layer_of_a_sequential(adapter, experiment, oracle):
+    assert_ways_agree(adapter.masked_sequential(experiment), final_h(oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="`Embedding(mask_zero=True)` masks index 0 for every recurrent layer above it.",
+    formula="model(Embedding(indices)) == layers(vectors[indices], indices != 0)",
+    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_embedding_masks_index_zero(adapter, experiment, oracle):
+    assert_within_rounding(adapter.embedded_model(experiment), final_h(oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="Layers that change no step's place pass a mask on: Dropout, SpatialDropout1D, "
+    "Activation, Dense, TimeDistributed.",
+    formula="layer(between(layer(x, mask))) == layer(layer(x, mask), mask) where between is the "
+    "identity",
+    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_layers_between_pass_the_mask_on(adapter, experiment, oracle):
+    assert_within_rounding(adapter.model_with_layers_between(experiment), final_h(oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="Stacked cells inside one `RNN` stand still together where a step is masked.",
+    formula="RNN([cell, cell])(x, mask) == layer(layer(x, mask), mask)",
+    cases=named("masked-right-lstm-two-layers", "masked-rows-lstm-two-layers-from-zero",
+                "masked-right-gru-two-layers-from-zero"),
+    about=KERAS,
+    recipe="stacked_cells",
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_stacked_cells_stand_still_together(recipe, oracle):
+    expected = dict(list(oracle.tensors())[1:])
+    assert_within_rounding(dict(recipe("stacked_cells").state.tensors()), expected)
+
+
+@claim(
+    kind="rounding",
+    statement="A stateful layer that returns its states takes a mask, in both directions, too.",
+    formula="layer(x, mask; stateful=True) == layer(x, mask)",
+    cases=named("masked-right-lstm-from-zero", "masked-right-rnn-bidirectional-from-zero",
+                "masked-left-gru-bidirectional-from-zero"),
+    about=KERAS,
+    recipe="stateful_under_a_mask",
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_stateful_layers_take_a_mask(recipe, oracle):
+    expected = dict(list(oracle.tensors())[1:])
+    assert_within_rounding(dict(recipe("stateful_under_a_mask").state.tensors()), expected)
+
+
+@claim(
+    kind="structure",
+    statement="A layer with `return_sequences` passes its input's mask on, without it none; a "
+    "state has no mask.",
+    formula="compute_mask == mask, or None; [mask, None, None] with states",
+    cases=named("masked-holes-gru", "masked-right-lstm-two-layers", "masked-right-rnn",
+                "masked-holes-lstm-bidirectional"),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_passes_a_mask_on_with_sequences_alone(adapter, experiment):
+    found = {}
+    for sequences, states in ((True, False), (True, True), (False, False), (False, True)):
+        options = {"return_sequences": sequences, "return_state": states}
+        output, *others = adapter.masks_of(experiment, **options)
+        masked = output is not None and output.tolist() == experiment.mask.tolist()
+        found[sequences, states] = (masked, output is None, all(one is None for one in others))
+    expected = {at: (at[0], not at[0], True) for at in found}
+    assert_structure(found, expected)
+
+
+@claim(
+    kind="different",
+    statement="A layer with `go_backwards` turns its output round and not the mask that it passes "
+    "on: the next layer of a model takes the wrong steps.",
+    formula="model(Masking(x)) != layer(layer(x, mask), mask[:, ::-1])",
+    cases=named("masked-holes-gru-two-layers-from-zero-backwards"),
+    about=KERAS,
+)
+def test_keras_mask_is_not_turned_with_the_output(adapter, run, experiment, oracle):
+    assert_different(adapter.masked_model(experiment), run.h[-1, 0], oracle.h[-1, 0])
