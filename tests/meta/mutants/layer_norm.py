@@ -110,7 +110,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     # Keras on CNTK: <https://github.com/keras-team/keras/pull/10427>.
     "epsilon-outside-of-the-root": ("epsilon added to the root", (EPSILON,),
                                     {"epsilon": 0.0, "outside": 1e-12}),
-    # Keras 3.0.0: <https://github.com/keras-team/keras/pull/18795>.
+    # Keras Core 0.1.7, of which Keras 3 was made: <https://github.com/keras-team/keras/pull/18795>.
     "variance-is-a-difference-of-squares": (
         "variance as a difference of squares", (SHARED,), {"squares": "less a square"}),
     # BatchNormalization where it is fused:
