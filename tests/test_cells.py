@@ -127,7 +127,8 @@ def test_other_cells_states_have_their_widths(run, case):
 @claim(
     kind="structure",
     statement="A layer has so many parameters: gates * units * (features + width + 1), one bias "
-    "more for a GRU that resets after, units for every peephole, units * width for a projection.",
+    "more for a GRU that resets after, units for every peephole, units * width for a projection; "
+    "with layer normalisation units for every gain and shift, of each gate and of c, and no bias.",
     formula="GRU 3 * units * (features + units + 2); RNN units * (features + units + 1)",
     sources=["C2", "E6"],
     cases=lambda case: other_cells(case) and case.bias != "none",
@@ -143,6 +144,8 @@ def test_other_cells_parameters_are_so_many(run, case):
             count += (gates - 1) * units
         if width != units:
             count += units * width
+        if getattr(cell, "layer_norm", False):
+            count += 2 * (gates + 1) * units - gates * units
         expected += [count] * case.directions
     counts = [
         sum(math.prod(array.shape) for _, array in one.canonical())

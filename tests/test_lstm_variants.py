@@ -234,3 +234,130 @@ def test_no_cell_state_is_beyond_its_clip(run, case):
     limit = case.cell.cell_clip
     states = {f"c of {at}": c for at, c in run.c.items()}
     assert_same_bits({name: c.clip(-limit, limit) for name, c in states.items()}, states)
+
+
+# Layer normalisation.
+
+NORMED = named("layer-norm-smallest")
+
+
+def normed(z, epsilon=1e-12):
+    """Every row of z with mean 0 and variance 1."""
+    off = z - z.mean(axis=1, keepdims=True)
+    variance = (off * off).mean(axis=1, keepdims=True)
+    return off / np.sqrt(variance + z.dtype.type(epsilon))
+
+
+def gate_by_gate(z, epsilon=1e-12):
+    return [normed(gate, epsilon) for gate in np.split(z, 4, axis=1)]
+
+
+def all_gates_at_once(z):
+    return np.split(normed(z), 4, axis=1)
+
+
+def layer_norm_lstm(experiment, norm_gates=gate_by_gate, norm_c=normed, hands_on_normed=True):
+    """The output of one layer, as TensorFlow 1's LayerNormBasicLSTMCell has it by default."""
+    one, h, c, outputs = experiment.weights[0, 0], *experiment.initial.at(0, 0), []
+    for t in range(experiment.time):
+        gates = norm_gates(experiment.inputs[:, t] @ one.kernel + h @ one.recurrent_kernel)
+        i, f, g, o = (
+            gate * gain + shift
+            for gate, gain, shift in zip(gates, one.gains[:4], one.shifts[:4], strict=True)
+        )
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        seen = norm_c(c) * one.gains[4] + one.shifts[4]
+        h = sigmoid(o) * np.tanh(seen)
+        c = seen if hands_on_normed else c
+        outputs.append(h)
+    return np.stack(outputs, axis=1)
+
+
+def with_kernels(experiment, change):
+    """The same experiment with other kernels, the recurrent ones among them."""
+    return with_weights(
+        experiment,
+        lambda one: replace(
+            one, kernel=change(one.kernel), recurrent_kernel=change(one.recurrent_kernel)
+        ),
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Layer normalisation takes mean and variance over the units, of every gate and row "
+    "of the batch by itself, and the variance is the mean square; each gate, and the cell state, "
+    "has its own gain and shift, and a forget bias is part of the shift.",
+    formula="norm(z) = (z - mean(z)) / sqrt(mean((z - mean(z))**2) + 1e-12) * gain + shift",
+    cases=NORMED,
+)
+def test_layer_norm_goes_over_the_units_of_each_gate(run, experiment, oracle):
+    found = {"by hand": layer_norm_lstm(experiment), "the cell": run.output}
+    assert_ways_agree(found, oracle.output)
+
+
+@claim(
+    kind="rounding",
+    statement="Its epsilon is 1e-12 if it is told so, and is added to the variance, and not to the "
+    "root: with kernels of 2^-20 it is as large as the variance.",
+    formula="norm(z) = (z - mean(z)) / sqrt(variance(z) + 1e-12) * gain + shift",
+    cases=NORMED,
+)
+def test_layer_norm_adds_its_epsilon_to_the_variance(adapter, experiment):
+    tiny = with_kernels(experiment, lambda kernel: kernel * kernel.dtype.type(2.0**-20))
+    found = {"by hand": layer_norm_lstm(tiny), "the cell": adapter.run(tiny).output}
+    assert_ways_agree(found, oracle_of(tiny).output)
+
+
+@claim(
+    kind="rounding",
+    statement="What all units of a gate have in common is taken off again, and the variance does "
+    "not suffer from it: it is the mean of squares of differences, and no difference of squares.",
+    formula="lstm(x; kernel + 64) == lstm(x; kernel)",
+    cases=NORMED,
+)
+def test_layer_norm_takes_off_what_all_units_share(adapter, experiment):
+    raised = with_kernels(experiment, lambda kernel: kernel + kernel.dtype.type(64))
+    lowered = with_kernels(raised, lambda kernel: kernel - kernel.dtype.type(64))  # to the bit
+    assert_ways_agree(
+        {"kernel + 64": adapter.run(raised).output, "kernel": adapter.run(lowered).output},
+        oracle_of(raised).output,
+    )
+
+
+@claim(
+    kind="different",
+    statement="Normalising all gates at once makes another LSTM than normalising each by itself.",
+    formula="norm([i, f, g, o]) != [norm(i), norm(f), norm(g), norm(o)]",
+    cases=NORMED,
+)
+def test_layer_norm_over_all_gates_makes_another_lstm(run, experiment, oracle):
+    at_once = layer_norm_lstm(experiment, norm_gates=all_gates_at_once)
+    assert_different(run.output, at_once, oracle.output)
+
+
+@claim(
+    kind="different",
+    statement="Keras's LayerNormalization adds 1e-3 to the variance by default, and TensorFlow 1's "
+    "cell adds 1e-12: with the same weights they are two LSTMs.",
+    formula="lstm(x; epsilon=1e-3) != lstm(x; epsilon=1e-12)",
+    cases=NORMED,
+)
+def test_layer_norm_with_keras_epsilon_makes_another_lstm(run, experiment, oracle):
+    def keras_gates(z):
+        return gate_by_gate(z, epsilon=1e-3)
+
+    other = layer_norm_lstm(experiment, keras_gates, norm_c=lambda c: normed(c, epsilon=1e-3))
+    assert_different(run.output, other, oracle.output)
+
+
+@claim(
+    kind="different",
+    statement="The next step is handed the normalised cell state; in the paper it is handed the "
+    "cell state as it was, and the output alone sees the normalised one.",
+    formula="c' = norm(f * c + i * g), and not c' = f * c + i * g with h' = o * tanh(norm(c'))",
+    cases=NORMED,
+)
+def test_layer_norm_hands_on_the_normalised_cell_state(run, experiment, oracle):
+    as_in_the_paper = layer_norm_lstm(experiment, hands_on_normed=False)
+    assert_different(run.output, as_in_the_paper, oracle.output)

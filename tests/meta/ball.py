@@ -4,7 +4,8 @@ Written from papers and documentation on plain lists, gate by gate and unit by u
 code with `fixtures.cells` and `fixtures.oracle`, so that both can hardly be wrong in the same way:
 LSTM from torch.nn.LSTM's page, its peepholes, clipping and projection from Gers and Schmidhuber
 2000, Sak, Senior and Beaufays 2014 and TensorFlow 1's LSTMCell, coupled gates from Greff et al.
-2017, GRU from torch.nn.GRU's page and Cho et al. 2014, RNN from torch.nn.RNN's.
+2017, layer normalisation from Ba, Kiros and Hinton 2016 and the source of TensorFlow 1's
+LayerNormBasicLSTMCell, GRU from torch.nn.GRU's page and Cho et al. 2014, RNN from torch.nn.RNN's.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class Weights:
         )
         self.peepholes = None if one.peepholes is None else _balls(one.peepholes.tolist())
         self.projection = None if one.projection is None else _balls(one.projection.tolist())
+        self.gains, self.shifts = (
+            None if rows is None else _balls(rows.tolist()) for rows in (one.gains, one.shifts)
+        )
 
     def column(self, gate: str, unit: int) -> int:
         return self.gates.index(gate) * self.units + unit
@@ -91,28 +95,47 @@ class Weights:
 Step = Callable[..., tuple[Vector, ...]]
 
 
+def normed(w: Weights, name: str, values: Vector) -> Vector:
+    """A gate, or the cell state, of all units: as `LayerNormBasicLSTMCell._norm` has it."""
+    if w.gains is None or w.shifts is None:
+        return values
+    row = w.gates.index(name) if name in w.gates else len(w.gates)
+    mean = sum(values) / len(values)
+    variance = sum((value - mean) ** 2 for value in values) / len(values)
+    root = (variance + flint.arb(1e-12)).sqrt()
+    return [
+        (value - mean) / root * gain + shift
+        for value, gain, shift in zip(values, w.gains[row], w.shifts[row], strict=True)
+    ]
+
+
 def lstm(w: Weights) -> Step:
     def step(x: Vector, h: Vector, c: Vector) -> tuple[Vector, Vector]:
-        new_c, hidden = [], []
-        for unit in range(w.units):
+        units = range(w.units)
+        sums = {
+            name: normed(w, name, [w.from_x(name, k, x) + w.from_h(name, k, h) for k in units])
+            for name in w.gates
+        }
 
-            def z(name: str, sees: Any, unit: int = unit) -> Any:
-                total = w.from_x(name, unit, x) + w.from_h(name, unit, h)
-                if w.peepholes is not None and name != "g":
-                    row = {"ifgo": "ifo", "fgo": "fo"}[w.gates].index(name)
-                    total += w.peepholes[row][unit] * sees
-                return total
+        def gate(name: str, unit: int, sees: Any) -> Any:
+            total = sums[name][unit]
+            if w.peepholes is not None:
+                row = {"ifgo": "ifo", "fgo": "fo"}[w.gates].index(name)
+                total = total + w.peepholes[row][unit] * sees
+            return _function(w.cell.recurrent_activation, total)
 
-            def gate(name: str, sees: Any, z: Any = z) -> Any:
-                return _function(w.cell.recurrent_activation, z(name, sees))
-
-            f = gate("f", c[unit])
-            i = 1 - f if w.cell.coupled else gate("i", c[unit])
-            cell = f * c[unit] + i * _function(w.cell.activation, z("g", None))
-            if w.cell.cell_clip is not None:
-                cell = _between(cell, -w.cell.cell_clip, w.cell.cell_clip)
-            new_c.append(cell)
-            hidden.append(gate("o", cell) * _function(w.cell.activation, cell))
+        new_c = []
+        for unit in units:
+            f = gate("f", unit, c[unit])
+            i = 1 - f if w.cell.coupled else gate("i", unit, c[unit])
+            new_c.append(f * c[unit] + i * _function(w.cell.activation, sums["g"][unit]))
+        new_c = normed(w, "c", new_c)
+        if w.cell.cell_clip is not None:
+            new_c = [_between(one, -w.cell.cell_clip, w.cell.cell_clip) for one in new_c]
+        hidden = [
+            gate("o", unit, new_c[unit]) * _function(w.cell.activation, new_c[unit])
+            for unit in units
+        ]
         if w.projection is not None:
             hidden = [
                 sum((hidden[unit] * w.projection[unit][k] for unit in range(w.units)), flint.arb(0))

@@ -46,7 +46,7 @@ KINKS = {
 }  # fmt: skip
 SMOOTH = [
     GRU(), GRU(reset_after=False), RNN(), LSTM(projection=3), LSTM(peepholes=True),
-    LSTM(coupled=True), LSTM(coupled=True, peepholes=True),
+    LSTM(coupled=True), LSTM(coupled=True, peepholes=True), LSTM(layer_norm=True),
 ]  # fmt: skip
 
 EPS = np.finfo(np.longdouble).eps

@@ -16,6 +16,7 @@ from fixtures.model.experiment import Experiment
 from fixtures.model.perlayer import Array
 from fixtures.model.weights import LayerWeights
 from fixtures.oracle import reference
+from fixtures.oracle.sites import sigmoid
 
 NAMED = {case.name: case for case in named_cases()}
 LARGE = 1000.0
@@ -296,6 +297,68 @@ def test_h_is_clipped_after_its_projection():
     )  # fmt: skip
     h, new_c = stepped(one, np.ones((1, 2)), np.zeros((1, 2)), c)
     assert_same_bits({"h": h, "c": new_c}, {"h": np.array([[np.tanh(0.5) / 4, -0.25]]), "c": c})
+
+
+def normed(gains: float | None = None, shifts: float | None = None, units: int = 5) -> LayerWeights:
+    """A layer of random weights, whose gains or shifts may all be one number."""
+    cell = LSTM(layer_norm=True)
+    shapes = cell.shapes(4, units).items()
+    arrays = {name: random(*shape, seed=seed) for seed, (name, shape) in enumerate(shapes, 5)}
+    for name, number in (("gains", gains), ("shifts", shifts)):
+        if number is not None:
+            arrays[name] = np.full_like(arrays[name], number)
+    return LayerWeights(cell, **arrays)
+
+
+def test_a_normed_cell_state_has_mean_zero_and_variance_one_row_by_row():
+    one = normed(gains=1.0, shifts=0.0)
+    _, c = stepped(one, random(3, 4), random(3, 5, seed=1), random(3, 5, seed=2))
+    np.testing.assert_allclose(c.mean(axis=1), 0, atol=1e-14)
+    np.testing.assert_allclose((c * c).mean(axis=1), 1, rtol=1e-10)
+
+
+def test_gains_of_zero_leave_nothing_but_the_shifts():
+    """Whatever x, h and c were; the last row is c's, and the one before it o's."""
+    one = normed(gains=0.0)
+    h, c = stepped(one, random(3, 4), random(3, 5, seed=1), random(3, 5, seed=2))
+    shift_o, shift_c = one.shifts[3:]
+    expected = {"h": sigmoid(shift_o) * np.tanh(shift_c), "c": shift_c}
+    assert_same_bits(
+        {"h": h, "c": c},
+        {name: np.broadcast_to(array, (3, 5)) for name, array in expected.items()},
+    )
+
+
+def test_of_two_units_a_norm_sees_which_is_the_larger():
+    """They become 1 and -1, but for the epsilon: c is its shift and its gain, with either sign."""
+    one = normed(units=2)
+    _, c = stepped(one, random(3, 4), random(3, 2, seed=1), random(3, 2, seed=2))
+    signs = np.sign(c - one.shifts[-1]) * np.sign(one.gains[-1])
+    assert_same_bits(signs[:, 0], -signs[:, 1])
+    np.testing.assert_allclose(c, one.shifts[-1] + signs * one.gains[-1], atol=1e-9)
+
+
+def test_a_norm_does_not_see_how_large_a_gates_kernel_is():
+    """But for its epsilon. The kernels of i are four times as large, and no other gate's are."""
+    one, states = normed(), (random(3, 5, seed=1), random(3, 5, seed=2))
+    larger = np.repeat([4.0, 1.0, 1.0, 1.0], 5)
+    other = replace(one, kernel=one.kernel * larger, recurrent_kernel=one.recurrent_kernel * larger)
+    x = random(3, 4)
+    for array, expected in zip(stepped(other, x, *states), stepped(one, x, *states), strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("row", range(5))
+def test_each_gate_and_the_cell_state_has_a_gain_and_a_shift_of_its_own(row):
+    """In the order i, f, g, o, c: o's alone leaves c as it is."""
+    one, x = normed(), random(3, 4)
+    states = (random(3, 5, seed=1), random(3, 5, seed=2))
+    for name in ("gains", "shifts"):
+        moved = getattr(one, name) + np.eye(5)[row][:, None]
+        h, c = stepped(one, x, *states)
+        other_h, other_c = stepped(replace(one, **{name: moved}), x, *states)
+        assert (h != other_h).any()
+        assert (c != other_c).any() == (row != 3)
 
 
 def test_relu_takes_the_place_of_both_tanhs_in_an_lstm():

@@ -13,7 +13,7 @@ from fixtures.pages.strength import FILE
 from tests.meta import strength
 from tests.meta.conftest import need
 from tests.meta.kill_matrix import PROPERTY, report, row
-from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, mutants
+from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, layer_norm, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
 
 
@@ -107,6 +107,21 @@ def test_other_cells_of_keras_without_a_fault_survive(adapter, monkeypatch) -> N
         fates = row(Mutant("healthy", adapter, "", tuple(named), cases, lambda _: None))
     assert set(fates) > named > {keras_cells.VALUES, keras_cells.GRADIENTS}
     assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
+
+
+@pytest.mark.parametrize("adapter", ["keras3", "keras2"])
+def test_layer_norm_without_a_fault_survives(adapter, monkeypatch) -> None:
+    need(adapter)
+    seams = importlib.import_module(f"tests.meta.mutants.{adapter}").SEAMS
+    [own] = [catalogue for catalogue in layer_norm.CATALOGUES if catalogue.adapter == adapter]
+    named = {claim for mutant in own.mutants for claim in mutant.caught_by}
+    for written_out in (layer_norm.norm_written_out, layer_norm.loop_written_out):
+        with monkeypatch.context() as patch:
+            written_out(patch, seams)
+            healthy = Mutant("healthy", adapter, "", tuple(named), layer_norm.CASES, lambda _: None)
+            fates = row(healthy)
+        assert set(fates) >= named > {keras_cells.VALUES, keras_cells.GRADIENTS}
+        assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
 
 
 def test_an_error_is_not_a_catch(monkeypatch) -> None:

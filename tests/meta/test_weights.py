@@ -30,7 +30,11 @@ from fixtures.model.weights import Dense, LayerWeights, one_direction, reorder_g
 NAMED = {case.name: case for case in named_cases()}
 SMALL = [case for case in NAMED.values() if case.inputs != "mnist"]
 by_name = pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
-WITH_BIAS = [case for case in SMALL if case.bias != "none"]
+WITH_BIAS = [
+    case
+    for case in SMALL
+    if case.bias != "none" and "bias" in case.cell.shapes(features=1, units=1)
+]
 with_bias = pytest.mark.parametrize("case", WITH_BIAS, ids=lambda case: case.name)
 with_one_bias = pytest.mark.parametrize(
     "case", [case for case in WITH_BIAS if not case.cell.two_biases], ids=lambda case: case.name
@@ -239,6 +243,18 @@ def test_biases_lie_on_the_grid_that_conversions_keep(case):
             steps = bias.astype(np.float64) * 2**12
             assert_same_bits(steps, np.rint(steps))
             assert np.abs(bias).max() <= 4
+
+
+def test_gains_and_shifts_lie_on_a_grid_and_no_gain_is_one():
+    normed = [one for case in SMALL for one in layers_of(case) if one.gains is not None]
+    for one in normed:
+        for array in (one.gains, one.shifts):
+            steps = array.astype(np.float64) * 2**13
+            assert_same_bits(steps, np.rint(steps))
+        assert ((one.gains > 0.5) & (one.gains < 1.5) & (one.gains != 1)).all()
+        assert (one.shifts != 0).all()
+        assert one.bias is None
+    assert normed
 
 
 def power_next_to_all_of(kernel: Array) -> float:
