@@ -275,7 +275,10 @@ def test_keras_reset_leads_to_zeros(adapter, experiment):
     statement="reset_states(states) is where a stateful layer of Keras 2 starts its next call.",
     formula="layer(x); layer.reset_states(s0); layer(x) == lstm(x, s0)",
     cases=FROM_GIVEN,
-    about=KERAS,
+    about=About(
+        lambda adapter: adapter.interface == "keras" and "reset_state" not in adapter.resets,
+        because="it has no such layers, or resets them to zeros alone (keras-reset-leads-to-zeros)",
+    ),
     recipe="reset_to",
 )
 def test_keras_2_resets_to_states_that_are_given(recipe, oracle):
