@@ -25,6 +25,11 @@ FROM_GIVEN = named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn
 
 BACKWARDS = named("smallest", "smallest-from-zero", "gru-smallest", "rnn-smallest")
 
+DIFFERENTIATED = About(
+    lambda adapter: adapter.interface == "keras" and not adapter.lacks("gradients"),
+    because="it is about the layers of Keras on TensorFlow and torch",
+)
+
 MODES = ("concat", "sum", "mul", "ave", None)
 
 
@@ -193,6 +198,7 @@ def test_keras_stateful_layers_carry_on(recipe, oracle):
     formula="model.fit(x[:, :1], ..., shuffle=False); model.predict(x[:, t:t+1]) == lstm(x)[:, t]",
     cases=named("smallest-from-zero"),
     about=KERAS,
+    recipe="stateful_model",
     dtypes=IN_ONE_PRECISION,
 )
 def test_keras_stateful_models_carry_on(recipe, oracle):
@@ -317,13 +323,25 @@ def test_keras_reset_passes_over_a_cells_own_start(adapter, experiment, oracle):
 
 
 @claim(
+    kind="structure",
+    statement="A stateful layer can be differentiated after an earlier call, whose state it kept.",
+    formula="layer(x); d loss(layer(x)) / d (x, weights) raises nothing",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=DIFFERENTIATED,
+    dtypes=IN_ONE_PRECISION,
+)
+def test_keras_stateful_layers_can_be_differentiated(adapter, experiment):
+    assert_structure(adapter.differentiated(experiment), "gradients")
+
+
+@claim(
     kind="rounding",
     statement="The gradients of a stateful layer's second call are those of a layer that is given "
     "the kept state: by the inputs and by every weight.",
     formula="d loss(layer(x)) / d (x, weights) == oracle from the state that the first call left",
     cases=named("smallest", "gru-smallest", "rnn-smallest"),
-    about=KERAS,
-    recipe="gradients",
+    about=DIFFERENTIATED,
+    recipe="stateful_gradients",
 )
 def test_keras_stateful_layers_have_gradients(adapter, experiment):
     kept, gradients = adapter.stateful_gradients(experiment)

@@ -221,7 +221,19 @@ def add_common(catalogue: Catalogue, seams: Seams) -> None:
 
         calling(patch, seams.layers.RNN, wrong, "get_initial_state")
 
-    # <https://github.com/keras-team/keras/issues/20875> raised instead.
+    # <https://github.com/keras-team/keras/issues/20875>
+    @mutant("stateful layer not differentiated", "keras-stateful-layers-can-be-differentiated")
+    def stateful_lstm_refuses_a_second_call_without_a_state(patch):
+        calls: dict[Any, int] = {}
+
+        def before(self, x, initial, mask):
+            calls[id(self)] = calls.get(id(self), 0) + 1
+            if self.stateful and calls[id(self)] > 1:
+                raise RuntimeError("modified by an inplace operation")
+            return x, initial, mask
+
+        around(patch, seams, "LSTM", before=before)
+
     @mutant("stateful layer without a gradient", "keras-stateful-layers-have-gradients")
     def stateful_lstm_has_no_gradient(patch):
         def after(self, *results):
