@@ -59,6 +59,7 @@ def second_call(experiment):
         "projected-smallest",
     ),
     recipe="in_halves",
+    dtypes=IN_ONE_PRECISION,
 )  # fmt: skip
 def test_a_state_handed_over_carries_on(run, recipe, oracle):
     ways = {"whole": run, "halves": recipe("in_halves"), "steps": recipe("step_by_step")}
@@ -184,6 +185,7 @@ def test_keras_3_casts_a_state_to_its_precision(adapter, experiment):
         "peepholes-smallest", "two-layers-from-zero",
     ),
     about=KERAS,
+    dtypes=IN_ONE_PRECISION,
 )  # fmt: skip
 def test_keras_stateful_layers_carry_on(recipe, oracle):
     ways = {"halves": recipe("stateful"), "steps": recipe("stateful_steps")}
@@ -298,6 +300,7 @@ def test_keras_2_resets_to_states_that_are_given(recipe, oracle):
     formula="RNN(cell that starts from ones)(x) == layer(x, ones)",
     cases=named("smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero"),
     about=KERAS,
+    dtypes=IN_ONE_PRECISION,
 )
 def test_keras_cells_may_start_from_a_state_of_their_own(adapter, experiment):
     ones = experiment.zero_state().map(np.ones_like)
