@@ -178,7 +178,7 @@ def test_keras_masks_go_on_with_sequences_alone(adapter, experiment, case):
     about=KERAS,
     dtypes=("float32",),
 )  # fmt: skip
-def test_keras_count_params_counts_the_weights(adapter, experiment, case):
+def test_keras_count_params_counts_the_weights(adapter, experiment):
     layers = [
         sum(array.size for one in row for _, array in one.canonical())
         for row in experiment.weights.rows
@@ -344,7 +344,7 @@ def test_torch_a_copy_has_weights_of_its_own(adapter, experiment, run):
 
 @claim(
     kind="exact",
-    statement="A layer that torch 1.7 pickled, which had no `proj_size` then, computes what it did.",
+    statement="A layer pickled by torch 1.7, which had no `proj_size`, computes what it did.",
     formula="lstm.__setstate__(a state without proj_size); lstm(x)",
     cases=named("smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest"),
     about=TORCH,

@@ -17,6 +17,7 @@ from fixtures.checks.context import CheckContext, run_check
 from fixtures.checks.random_checks import shares_the_run
 from fixtures.checks.run_cache import RunCache
 from fixtures.claims import Claim, all_claims, cases_of, not_applicable, not_applicable_on, test_of
+from fixtures.claims.known import known_failures, matching
 from fixtures.files import write_whole
 from tests.meta.mutants import Mutant, mutants
 
@@ -30,7 +31,7 @@ REST = ("bidirectional", "smallest")
 """All other claims are tried on the first of these that they take, in float32; where the mutant's
 cases are all of another cell, on the first of those, if they look at the one run that all share.
 Those about neither, and those that start a process of their own, are tried on the mutants that name
-them."""
+them; what is known to fail without a mutant, too, says nothing."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
 
@@ -78,7 +79,14 @@ def _checks(one: Claim, mutant: Mutant, rest: int) -> Iterator[tuple[Case, str]]
         if about_other_cells(mutant):
             names = mutant.cases if shares_the_run(one) else ()
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
+        adapter, entries = adapters()[mutant.adapter], known_failures()
+        others = [pair for pair in others if not matching(entries, adapter, one.id, *as_text(pair))]
         yield from others[:rest]
+
+
+def as_text(pair: tuple[Case, str]) -> tuple[str, str]:
+    """The case's name and the dtype."""
+    return pair[0].name, pair[1]
 
 
 @functools.cache
