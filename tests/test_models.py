@@ -53,7 +53,7 @@ def tensors(runs):
     statement="Layers in a Sequential, a functional or a subclassed model compute what they do "
     "when one is called on the other.",
     formula="Sequential(layers)(x) == Model(inputs, layers(inputs))(x) == layers(x)",
-    cases=named("smallest", "rnn-bidirectional-two-layers", "rnn-two-layers"),
+    cases=named("smallest", "rnn-bidirectional-two-layers"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -67,7 +67,7 @@ def test_keras_models_are_their_layers_called_in_turn(adapter, experiment):
     statement="A functional model takes initial states among its inputs and gives final ones among "
     "its outputs.",
     formula="Model([x, h0, c0], layer(x, initial_state=[h0, c0])).predict_on_batch(...)",
-    cases=named("smallest", "gru-smallest", "rnn-bidirectional-two-layers"),
+    cases=named("smallest", "rnn-bidirectional-two-layers"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -84,7 +84,7 @@ def test_keras_functional_model_passes_states_through(adapter, experiment, oracl
     statement="What a layer says of its shapes, called on `keras.Input` or asked with "
     "`compute_output_shape`, is what it returns, with each option that changes a shape.",
     formula="layer(keras.Input(...)).shape == layer.compute_output_shape(...) == layer(x).shape",
-    cases=named("smallest", "peepholes-smallest", "rnn-smallest", "rnn-bidirectional-two-layers"),
+    cases=named("smallest", "rnn-smallest", "rnn-bidirectional-two-layers"),
     about=KERAS,
     dtypes=("float32",),
 )
@@ -196,8 +196,11 @@ def test_keras_count_params_counts_the_weights(adapter, experiment):
 )
 def test_an_empty_batch_gives_an_empty_output(adapter, experiment, case):
     way = next(iter(adapter.ways(experiment).values()))
-    found = way(experiment.inputs[:0], None)
-    assert_structure(found.shape, (0, case.time, case.units[0]))
+    try:
+        found = way(experiment.inputs[:0], None).shape
+    except adapter.refuses_with() as error:
+        found = f"refused by {type(error).__name__}"
+    assert_structure(found, (0, case.time, case.units[0]))
 
 
 @claim(
