@@ -41,7 +41,6 @@ def with_other_default(patch: Any, made: Any, **options: Any) -> None:
     """A class whose constructor has other defaults for these options."""
     init = made.__init__
 
-    @functools.wraps(init)
     def wrong(self: Any, *args: Any, **given: Any) -> None:
         init(self, *args, **(options | given))
 
@@ -49,14 +48,17 @@ def with_other_default(patch: Any, made: Any, **options: Any) -> None:
 
 
 def around(patch: Any, of: Any, name: str, wrong: Callable[..., Any]) -> None:
-    """A method or function replaced by `wrong(healthy, *args)`."""
+    """A method or function replaced by `wrong(healthy, *args)`.
+
+    Keras 3 reads the names of arguments from what is wrapped, but of a constructor from the
+    function itself.
+    """
     healthy = getattr(of, name)
 
-    @functools.wraps(healthy)
-    def replaced(*args: Any, **options: Any) -> Any:
-        return wrong(healthy, *args, **options)
+    def replaced(first: Any, *args: Any, **options: Any) -> Any:
+        return wrong(healthy, first, *args, **options)
 
-    patch.setattr(of, name, replaced)
+    patch.setattr(of, name, replaced if name == "__init__" else functools.wraps(healthy)(replaced))
 
 
 # torch
@@ -329,18 +331,15 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
     # Models
 
-    @mutant("float64 computed in float32", "keras-models-are-their-layers-called-in-turn",
+    @mutant("inputs scaled in a model", "keras-models-are-their-layers-called-in-turn",
             "keras-functional-model-passes-states-through")  # fmt: skip
-    def functional_model_computes_in_float32(patch):
+    def functional_model_reads_inputs_scaled(patch):
         inputs = keras().Input((1,))
         functional = type(keras().Model(inputs, keras().layers.Dense(1)(inputs)))
 
-        def narrow(one: Any) -> Any:
-            return ops().cast(ops().cast(one, "float32"), one.dtype)
-
         def wrong(healthy, self, inputs, *args, **options):
             several = isinstance(inputs, list | tuple)
-            inputs = [narrow(one) for one in inputs] if several else narrow(inputs)
+            inputs = [one * 1.001 for one in inputs] if several else inputs * 1.001
             return healthy(self, inputs, *args, **options)
 
         around(patch, functional, "call", wrong)
@@ -349,10 +348,10 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
     @mutant("a shape computed without the time", SHAPES)
     def rnn_computes_the_shape_of_one_output(patch):
-        def wrong(healthy, self, *args):
+        def wrong(healthy, self, *args, **options):
             sequences, self.return_sequences = self.return_sequences, False
             try:
-                return healthy(self, *args)
+                return healthy(self, *args, **options)
             finally:
                 self.return_sequences = sequences
 
@@ -361,10 +360,10 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
     @mutant("a shape computed for another merge mode", SHAPES,
             cases=("rnn-bidirectional-two-layers",))  # fmt: skip
     def bidirectional_computes_one_shape_for_two_outputs(patch):
-        def wrong(healthy, self, *args):
+        def wrong(healthy, self, *args, **options):
             mode, self.merge_mode = self.merge_mode, self.merge_mode or "concat"
             try:
-                return healthy(self, *args)
+                return healthy(self, *args, **options)
             finally:
                 self.merge_mode = mode
 
@@ -372,8 +371,8 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
     @mutant("shapes of stacked states reversed", "keras-stacked-cells-symbolic-shapes-are-real")
     def stacked_cells_compute_the_top_states_first(patch):
-        def wrong(healthy, self, *args):
-            shapes = healthy(self, *args)
+        def wrong(healthy, self, *args, **options):
+            shapes = healthy(self, *args, **options)
             if isinstance(self.cell, keras().layers.StackedRNNCells) and self.return_state:
                 shapes = type(shapes)([shapes[0], *shapes[:0:-1]])
             return shapes
