@@ -75,7 +75,7 @@ def written_out(
     forward, tools = torch.nn.LSTM.forward, ops()
 
     def wrong(self, x, hx=None):
-        if not isinstance(x, torch.Tensor):
+        if not isinstance(x, torch.Tensor) or x.ndim != 3:  # packed, or without a batch
             return forward(self, x, hx)
         if hx is not None:
             self.check_forward_args(x, hx, None)
