@@ -409,7 +409,7 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
     def lstm_cell_config_has_another_activation(patch):
         in_config(patch, keras().layers.LSTMCell, lambda config: config.update(activation="linear"))
 
-    @mutant("an option wrong in the config", "keras-models-made-anew-compute-the-same", OPTIONS,
+    @mutant("an option wrong in the config", "keras-models-made-anew-compute-the-same",
             cases=("gru-smallest",))  # fmt: skip
     def gru_config_has_another_activation(patch):
         in_config(patch, keras().layers.GRU, lambda config: config.update(activation="linear"))
