@@ -17,6 +17,7 @@ from fixtures.checks.context import CheckContext, run_check
 from fixtures.checks.random_checks import shares_the_run
 from fixtures.checks.run_cache import RunCache
 from fixtures.claims import Claim, all_claims, cases_of, not_applicable, not_applicable_on, test_of
+from fixtures.claims.known import known_failures, matching
 from fixtures.files import write_whole
 from tests.meta.mutants import Mutant, mutants
 
@@ -29,7 +30,8 @@ own cases."""
 REST = ("bidirectional", "smallest")
 """The other claims that look at the one run that all share are tried on the first of these that
 they take, in float32; where the mutant's cases are all of another cell, on the first of those. What
-runs the framework once more is tried on the mutants that name it."""
+runs the framework once more is tried on the mutants that name it; what is known to fail without a
+mutant, too, says nothing."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
 """What starts a process of its own."""
@@ -76,7 +78,16 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
     elif one.id not in SLOW and (everything or shares_the_run(one)):
         names = mutant.cases if about_other_cells(mutant) else REST
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
+        others = [pair for pair in others if not known_to_fail(one, mutant.adapter, *pair)]
         yield from others if everything else others[:1]
+
+
+def known_to_fail(one: Claim, adapter: str, case: Case, dtype: str) -> bool:
+    """Whether the claim fails there without a mutant, too."""
+    return matching(_known(), adapters()[adapter], one.id, case.name, dtype) is not None
+
+
+_known = functools.cache(known_failures)
 
 
 @functools.cache

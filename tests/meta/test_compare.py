@@ -14,6 +14,7 @@ from fixtures.checks.check import Check, failure, under_way
 from fixtures.checks.compare import (
     Disagreement,
     assert_different,
+    assert_each_refused,
     assert_refused,
     assert_same_bits,
     assert_structure,
@@ -238,6 +239,40 @@ def test_refusal_by_another_exception_fails():
     assert message == (
         "  raised     TypeError('must be 3-D')\n  expected   ValueError with 'must be 3-D'"
     )
+
+
+def test_calls_that_are_all_refused_pass(check):
+    calls = {"one": refuses(ValueError("no")), "other": refuses(UnicodeError("no"))}
+    assert_each_refused(calls, (KeyError, ValueError))
+    assert [one.kind for one in check.measurements] == ["structure"]
+
+
+def test_each_call_that_is_not_refused_is_told():
+    calls = {
+        "a": refuses(ValueError("no")),
+        "b": lambda: np.zeros((2, 3)),
+        "c": lambda: 7,
+        "d": refuses(TypeError("no")),
+    }
+    message = disagrees(lambda: assert_each_refused(calls, (KeyError, ValueError)))
+    assert message == (
+        "  not refused, 3 of 4\n"
+        "    b: taken, and gave (2, 3)\n"
+        "    c: taken, and gave 7\n"
+        "    d: TypeError('no')\n"
+        "  expected   KeyError or ValueError"
+    )
+
+
+def test_nothing_to_refuse_fails():
+    assert disagrees(lambda: assert_each_refused({}, (ValueError,))) == (
+        "  found      nothing to call"
+    )
+
+
+def test_a_lack_of_memory_is_no_refusal():
+    with pytest.raises(MemoryError):
+        assert_each_refused({"one": refuses(MemoryError("no"))}, (ValueError,))
 
 
 # Exact.

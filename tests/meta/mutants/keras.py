@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,7 @@ class Seams:
         """LSTM.call between `before(layer, x, initial)` and `after(layer, output, h, c)`."""
         call = self.layers.LSTM.call
 
+        @functools.wraps(call)  # Keras 3 knows arguments by their names
         def wrong(self, x, mask=None, training=None, initial_state=None, **kwargs):
             if before is not None:
                 x, initial_state = before(self, x, initial_state)
@@ -52,6 +54,7 @@ class Seams:
         """Bidirectional.call between `before(initial)` and `after(output, *states)`."""
         call = self.layers.Bidirectional.call
 
+        @functools.wraps(call)
         def wrong(self, x, *args, initial_state=None, **kwargs):
             if before is not None and initial_state is not None:
                 initial_state = before(initial_state)

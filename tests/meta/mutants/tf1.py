@@ -45,6 +45,9 @@ def replace_cell(patch, fault: Fault, forget: Callable[[float], float] = float) 
     def wrong(self, inputs, state):
         c, h = state if self._state_is_tuple else import_tensorflow().split(state, 2, axis=-1)
         features = inputs.shape[-1]
+        # As many rows of h as of the inputs, which the products by themselves would not ask for.
+        both = import_tensorflow().concat([inputs, h], axis=-1)
+        inputs, h = both[:, :features], both[:, features:]
         kernel, bias = in_canonical_order(self._kernel), in_canonical_order(self._bias)
         i, f, g, o = ops().split(bias)
         bias = ops().concat([i, f + forget(self._forget_bias), g, o])

@@ -75,8 +75,13 @@ def written_out(
     forward, tools = torch.nn.LSTM.forward, ops()
 
     def wrong(self, x, hx=None):
-        if not isinstance(x, torch.Tensor):
+        if not isinstance(x, torch.Tensor) or x.ndim > 3:
             return forward(self, x, hx)
+        if x.ndim == 2:  # one sequence, without a batch
+            batch = 0 if self.batch_first else 1
+            rows = None if hx is None else tuple(one[:, None] for one in hx)
+            output, ends = wrong(self, x.unsqueeze(batch), rows)
+            return output.squeeze(batch), tuple(one[:, 0] for one in ends)
         if hx is not None:
             self.check_forward_args(x, hx, None)
         x = x.transpose(0, 1) if self.batch_first else x

@@ -1,0 +1,648 @@
+"""Models, configs, copies, defaults and refusals, wrong on purpose in every framework."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from fixtures.adapters import adapters
+from tests.meta.mutants import Catalogue
+from tests.meta.mutants.cell import Fault
+
+TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
+CATALOGUES = (TORCH, KERAS3, KERAS2, TF1)
+
+ONE_WIDTH, ONE_RANK = (
+    "inputs-of-another-width-are-refused",
+    "inputs-with-an-axis-too-many-are-refused",
+)
+STATE_SHAPE = "states-of-another-shape-are-refused"
+ONE_ROW = "a-state-of-one-row-is-not-spread"
+STEP_ROW = "a-step-layer-spreads-no-state-of-one-row"
+NUMBER = "a-state-too-many-or-too-few-is-refused"
+EMPTY = "an-empty-batch-gives-an-empty-output"
+NO_UNITS = "a-layer-without-units-is-refused"
+WAYS = "every-way-of-calling-computes-the-same"
+PLAIN, NO_DROPOUT = (
+    "a-layer-without-options-is-the-plain-one",
+    "nothing-is-dropped-unless-asked-for",
+)
+SHAPES = "keras-symbolic-shapes-are-the-real-ones"
+OPTIONS = "keras-configs-keep-every-option"
+COPIES = "torch-copies-compute-the-same"
+PICKLED = "torch-unpickles-a-layer-without-proj-size"
+OWN = "torch-a-copy-has-weights-of-its-own"
+
+
+def with_other_default(patch: Any, made: Any, **options: Any) -> None:
+    """A class whose constructor has other defaults for these options."""
+    init = made.__init__
+
+    def wrong(self: Any, *args: Any, **given: Any) -> None:
+        init(self, *args, **(options | given))
+
+    patch.setattr(made, "__init__", wrong)
+
+
+def around(patch: Any, of: Any, name: str, wrong: Callable[..., Any]) -> None:
+    """A method or function replaced by `wrong(healthy, *args)`.
+
+    Keras 3 reads the names of arguments from what is wrapped, but of a constructor from the
+    function itself.
+    """
+    healthy = getattr(of, name)
+
+    def replaced(first: Any, *args: Any, **options: Any) -> Any:
+        return wrong(healthy, first, *args, **options)
+
+    patch.setattr(of, name, replaced if name == "__init__" else functools.wraps(healthy)(replaced))
+
+
+# torch
+
+
+def forward(patch: Any, change: Callable[..., Any], layer: str = "LSTM") -> None:
+    """The layer called with what `change(layer, x, hx)` makes of its arguments."""
+    import torch
+
+    def wrong(healthy: Any, self: Any, x: Any, hx: Any = None) -> Any:
+        return healthy(self, *change(self, x, hx))
+
+    around(patch, getattr(torch.nn, layer), "forward", wrong)
+
+
+def spread(hx: Any, batch: int, units: int) -> Any:
+    """The first number of a state, all over a state of the right shape."""
+    return hx and tuple(one[:, :1, :1].expand(-1, batch, units) for one in hx)
+
+
+@TORCH.mutant("wrong input width taken", ONE_WIDTH)
+def lstm_takes_inputs_of_any_width(patch):
+    def change(self, x, hx):
+        if x.shape[-1] != self.input_size:
+            x = x[..., :1].expand(*x.shape[:-1], self.input_size)
+        return x, hx
+
+    forward(patch, change)
+
+
+@TORCH.mutant("wrong rank taken", ONE_RANK)
+def lstm_takes_inputs_of_four_axes(patch):
+    forward(patch, lambda _, x, hx: (x[:, 0] if x.ndim == 4 else x, hx))
+
+
+@TORCH.mutant("wrong states taken", STATE_SHAPE, ONE_ROW)
+def lstm_spreads_states(patch):
+    def change(self, x, hx):
+        if hx is not None and hx[0].shape[1:] != (x.shape[0], self.hidden_size):
+            hx = spread(hx, x.shape[0], self.hidden_size)
+        return x, hx
+
+    forward(patch, change)
+
+
+@TORCH.mutant("h alone taken for h and c", NUMBER)
+def lstm_takes_one_state_for_both(patch):
+    def change(_, x, hx):
+        return x, (hx, hx) if hx is not None and not isinstance(hx, tuple) else hx
+
+    forward(patch, change)
+
+
+@TORCH.mutant("a step layer broadcasts its state", STEP_ROW)
+def lstm_cell_spreads_a_state_of_one_row(patch):
+    def change(_, x, hx):
+        return x, hx and tuple(one.expand(x.shape[0], -1) for one in hx)
+
+    forward(patch, change, "LSTMCell")
+
+
+@TORCH.mutant(
+    "packed states not checked", "torch-packed-batches-refuse-what-does-not-fit",
+    cases=("gru-smallest",),
+)  # fmt: skip
+def gru_takes_packed_states_of_more_rows(patch):
+    def change(_, x, hx):
+        packed = hasattr(x, "batch_sizes") and hx is not None
+        return x, hx[:, : int(x.batch_sizes[0])] if packed else hx
+
+    forward(patch, change, "GRU")
+
+
+@TORCH.mutant("an empty batch becomes a row", EMPTY)
+def lstm_makes_a_row_of_no_rows(patch):
+    forward(patch, lambda _, x, hx: (x if len(x) else x.new_zeros(1, *x.shape[1:]), hx))
+
+
+@TORCH.mutant("a step layer of its own", WAYS)
+def lstm_cell_reads_inputs_scaled(patch):
+    forward(patch, lambda _, x, hx: (x * 1.001, hx), "LSTMCell")
+
+
+@TORCH.mutant("inputs of two axes read backwards", "torch-inputs-of-two-axes-are-one-sequence")
+def lstm_reads_one_sequence_backwards(patch):
+    forward(patch, lambda _, x, hx: (x.flip(0) if x.ndim == 2 else x, hx))
+
+
+@TORCH.mutant("dropout in training unasked", NO_DROPOUT)
+def lstm_drops_in_training(patch):
+    def change(self, x, hx):
+        return x * (torch_mask(x) if self.training else 1), hx
+
+    forward(patch, change)
+
+
+def torch_mask(x: Any) -> Any:
+    """Every second element."""
+    import torch
+
+    return (torch.arange(x.numel()).reshape(x.shape) % 2).to(x.dtype)
+
+
+@TORCH.mutant("another default activation", PLAIN, cases=("rnn-smallest",))
+def rnn_is_relu_by_default(patch):
+    import torch
+
+    with_other_default(patch, torch.nn.RNN, nonlinearity="relu")
+
+
+@TORCH.mutant("another default layout", "torch-layers-take-time-first-by-default")
+def lstm_takes_batch_first_by_default(patch):
+    import torch
+
+    with_other_default(patch, torch.nn.LSTM, batch_first=True)
+
+
+@TORCH.mutant("another initialisation", "torch-weights-start-uniform")
+def biases_start_as_zeros(patch):
+    import torch
+
+    def wrong(healthy, self):
+        healthy(self)
+        for name, weight in self.named_parameters():
+            if name.startswith("bias"):
+                torch.nn.init.zeros_(weight)
+
+    around(patch, torch.nn.RNNBase, "reset_parameters", wrong)
+
+
+@TORCH.mutant("no units taken for one", NO_UNITS)
+def lstm_has_a_unit_at_least(patch):
+    import torch
+
+    def wrong(healthy, self, features, units, *args, **options):
+        healthy(self, features, max(units, 1), *args, **options)
+
+    around(patch, torch.nn.LSTM, "__init__", wrong)
+
+
+def after_unpickling(patch: Any, change: Callable[[Any], None]) -> None:
+    import torch
+
+    def wrong(healthy: Any, self: Any, state: Any) -> None:
+        healthy(self, state)
+        with torch.no_grad():
+            change(self)
+
+    around(patch, torch.nn.RNNBase, "__setstate__", wrong)
+
+
+@TORCH.mutant("a copy with other weights", COPIES, PICKLED)
+def copies_forget_a_bias(patch):
+    after_unpickling(patch, lambda self: self.bias_hh_l0.zero_())
+
+
+@TORCH.mutant("a copy shares its weights", OWN)
+def deep_copies_share_their_weights(patch):
+    import torch
+
+    patch.setattr(torch.nn.RNNBase, "__deepcopy__", lambda self, _: copy.copy(self), raising=False)
+
+
+def keeps_its_list(patch: Any) -> None:
+    """The list of weights that the kernels read is made once."""
+    import torch
+
+    patch.setattr(torch.nn.RNNBase, "_update_flat_weights", lambda _: None, raising=False)
+    patch.setattr(torch.nn.RNNBase, "__setattr__", torch.nn.Module.__setattr__)
+
+
+@TORCH.mutant("a copy's kernels read the old weights", OWN)
+def copies_keep_a_list_of_their_own(patch):
+    keeps_its_list(patch)
+
+    def change(self):
+        object.__setattr__(self, "_flat_weights", [one.clone() for one in self._flat_weights])
+
+    after_unpickling(patch, change)
+
+
+@TORCH.mutant(
+    "kernels read the old weights", "torch-functional-call-uses-the-weights-given",
+    "torch-a-replaced-parameter-is-used", "torch-a-parametrized-weight-is-used",
+)  # fmt: skip
+def lstm_keeps_the_weights_it_was_made_with(patch):
+    keeps_its_list(patch)
+
+
+@TORCH.mutant("a layer moved by way of half precision",
+              "torch-a-layer-moved-is-one-made-in-that-dtype")  # fmt: skip
+def moving_rounds_to_half_precision(patch):
+    import torch
+
+    def wrong(healthy, self, *args, **options):
+        healthy(self, *args, **options)
+        with torch.no_grad():
+            self.weight_hh_l0.copy_(self.weight_hh_l0.half())
+        return self
+
+    around(patch, torch.nn.RNNBase, "_apply", wrong)
+
+
+# Keras
+
+
+def seams_of(adapter: str) -> Any:
+    return importlib.import_module(f"tests.meta.mutants.{adapter}").SEAMS
+
+
+def in_config(patch: Any, of: Any, change: Callable[[dict[str, Any]], None]) -> None:
+    """A layer's config, changed."""
+
+    def wrong(healthy: Any, self: Any) -> dict[str, Any]:
+        config: dict[str, Any] = copy.deepcopy(healthy(self))
+        change(config)
+        return config
+
+    around(patch, of, "get_config", wrong)
+
+
+def called_with(
+    patch: Any, of: Any, inputs: Any = lambda _, x: x, states: Any = lambda self, x, given: given
+) -> None:
+    """`layer(x, initial_state=states)` of other arguments, whatever Keras checks of them."""
+
+    def wrong(healthy: Any, self: Any, x: Any, *args: Any, initial_state: Any = None,
+              **options: Any) -> Any:  # fmt: skip
+        x = inputs(self, x)
+        if initial_state is not None:
+            options["initial_state"] = states(self, x, list(initial_state))
+        return healthy(self, x, *args, **options)
+
+    around(patch, of, "__call__", wrong)
+
+
+def add_keras(catalogue: Catalogue, adapter: str) -> None:
+    """The faults that both Keras can have."""
+    mutant = catalogue.mutant
+
+    def keras() -> Any:
+        return adapters()[adapter].keras()
+
+    def ops() -> Any:
+        return seams_of(adapter).ops()
+
+    def default(
+        name: str, family: str, *caught_by: str, made: str = "LSTM", **options: Any
+    ) -> None:
+        catalogue.add(
+            name, family, caught_by,
+            lambda patch: with_other_default(patch, getattr(keras().layers, made), **options),
+        )  # fmt: skip
+
+    default("lstm-is-hard-sigmoid-by-default", "another default activation", PLAIN,
+            recurrent_activation="hard_sigmoid")  # fmt: skip
+    default("lstm-drops-by-default", "dropout in training unasked", NO_DROPOUT, dropout=0.5)
+    default("lstm-returns-sequences-by-default", "another default output",
+            "keras-layers-return-the-last-output-by-default", return_sequences=True)  # fmt: skip
+    default("bidirectional-sums-by-default", "another default merge mode",
+            "keras-bidirectional-concatenates-by-default", made="Bidirectional",
+            merge_mode="sum")  # fmt: skip
+    default("kernels-start-as-he-has-them", "another initialisation",
+            "keras-kernels-start-glorot-uniform", kernel_initializer="he_uniform")  # fmt: skip
+    default("recurrent-kernels-start-as-kernels", "another initialisation",
+            "keras-recurrent-kernels-start-orthogonal",
+            recurrent_initializer="glorot_uniform")  # fmt: skip
+    default("biases-start-as-ones", "another initialisation",
+            "keras-biases-start-as-zeros-but-for-forgetting", bias_initializer="ones")  # fmt: skip
+
+    # Models
+
+    @mutant("inputs scaled in a model", "keras-models-are-their-layers-called-in-turn",
+            "keras-functional-model-passes-states-through")  # fmt: skip
+    def functional_model_reads_inputs_scaled(patch):
+        inputs = keras().Input((1,))
+        functional = type(keras().Model(inputs, keras().layers.Dense(1)(inputs)))
+
+        def wrong(healthy, self, inputs, *args, **options):
+            several = isinstance(inputs, list | tuple)
+            inputs = [one * 1.001 for one in inputs] if several else inputs * 1.001
+            return healthy(self, inputs, *args, **options)
+
+        around(patch, functional, "call", wrong)
+
+    # Shapes
+
+    @mutant("a shape computed without the time", SHAPES)
+    def rnn_computes_the_shape_of_one_output(patch):
+        def wrong(healthy, self, *args, **options):
+            sequences, self.return_sequences = self.return_sequences, False
+            try:
+                return healthy(self, *args, **options)
+            finally:
+                self.return_sequences = sequences
+
+        around(patch, keras().layers.RNN, "compute_output_shape", wrong)
+
+    @mutant("a shape computed for another merge mode", SHAPES,
+            cases=("rnn-bidirectional-two-layers",))  # fmt: skip
+    def bidirectional_computes_one_shape_for_two_outputs(patch):
+        def wrong(healthy, self, *args, **options):
+            mode, self.merge_mode = self.merge_mode, self.merge_mode or "concat"
+            try:
+                return healthy(self, *args, **options)
+            finally:
+                self.merge_mode = mode
+
+        around(patch, keras().layers.Bidirectional, "compute_output_shape", wrong)
+
+    @mutant("shapes of stacked states reversed", "keras-stacked-cells-symbolic-shapes-are-real")
+    def stacked_cells_compute_the_top_states_first(patch):
+        def wrong(healthy, self, *args, **options):
+            shapes = healthy(self, *args, **options)
+            if isinstance(self.cell, keras().layers.StackedRNNCells) and self.return_state:
+                shapes = type(shapes)([shapes[0], *shapes[:0:-1]])
+            return shapes
+
+        around(patch, keras().layers.RNN, "compute_output_shape", wrong)
+
+    @mutant("the backward layer lost", "keras-backward-layer-may-have-another-width")
+    def bidirectional_makes_its_backward_layer_anew(patch):
+        def wrong(healthy, self, layer, *args, backward_layer=None, **options):
+            healthy(self, layer, *args, **options)
+
+        around(patch, keras().layers.Bidirectional, "__init__", wrong)
+
+    @mutant("a mask handed on without a time axis", "keras-masks-go-on-with-sequences-alone")
+    def rnn_hands_its_mask_on_with_one_output(patch):
+        patch.setattr(keras().layers.RNN, "compute_mask", lambda self, _, mask: mask)
+
+    @mutant("parameters miscounted", "keras-count-params-counts-the-weights")
+    def lstm_counts_a_bias_twice(patch):
+        patch.setattr(
+            keras().layers.LSTM, "count_params",
+            lambda self: sum(int(one.size) for one in self.get_weights()) + 4 * self.units,
+        )  # fmt: skip
+
+    # Configs
+
+    @mutant("an option lost in the config", OPTIONS, "keras-a-layer-from-its-config-is-the-same",
+            cases=("relu-smallest",))  # fmt: skip
+    def lstm_config_has_no_activation(patch):
+        in_config(patch, keras().layers.LSTM, lambda config: config.pop("activation"))
+
+    @mutant("an option wrong in the config", OPTIONS,
+            "keras-stacked-cells-from-their-config-are-same")  # fmt: skip
+    def lstm_cell_config_has_another_activation(patch):
+        in_config(patch, keras().layers.LSTMCell, lambda config: config.update(activation="linear"))
+
+    @mutant("an option wrong in the config", "keras-models-made-anew-compute-the-same",
+            cases=("gru-smallest",))  # fmt: skip
+    def gru_config_has_another_activation(patch):
+        in_config(patch, keras().layers.GRU, lambda config: config.update(activation="linear"))
+
+    @mutant("the merge mode lost in the config", "keras-bidirectional-config-keeps-both-layers")
+    def bidirectional_config_has_no_merge_mode(patch):
+        in_config(patch, keras().layers.Bidirectional, lambda config: config.pop("merge_mode"))
+
+    @mutant("the backward layer wrong in the config",
+            "keras-bidirectional-config-keeps-both-layers")  # fmt: skip
+    def bidirectional_config_has_another_backward_layer(patch):
+        def change(config):
+            config["backward_layer"]["config"]["activation"] = "tanh"
+
+        in_config(patch, keras().layers.Bidirectional, change)
+
+    @mutant("weights not loaded", "keras-copies-of-a-model-compute-the-same",
+            cases=("rnn-bidirectional-two-layers",))  # fmt: skip
+    def copies_of_a_model_start_afresh(patch):
+        patch.setattr(keras().layers.SimpleRNNCell, "load_own_variables", lambda *_: None)
+
+    # Refusals
+
+    @mutant("wrong input width taken", ONE_WIDTH)
+    def lstm_takes_inputs_of_any_width(patch):
+        def inputs(self, x):
+            wide = self.cell.kernel.shape[0] if self.built else x.shape[-1]
+            return x if x.shape[-1] == wide else ops().concat([x[..., :1]] * wide)
+
+        called_with(patch, keras().layers.LSTM, inputs)
+
+    @mutant("wrong rank taken", ONE_RANK)
+    def lstm_takes_inputs_of_four_axes(patch):
+        called_with(patch, keras().layers.LSTM, lambda _, x: x[:, 0] if len(x.shape) == 4 else x)
+
+    @mutant("wrong states taken", STATE_SHAPE)
+    def lstm_spreads_states_of_one_column(patch):
+        def states(self, _, given):
+            return [
+                ops().concat([one] * self.units) if one.shape[-1] == 1 else one for one in given
+            ]
+
+        called_with(patch, keras().layers.LSTM, states=states)
+
+    @mutant("h alone taken for h and c", NUMBER)
+    def lstm_takes_one_state_for_both(patch):
+        called_with(
+            patch, keras().layers.LSTM,
+            states=lambda self, _, given: given * 2 if len(given) == 1 else given,
+        )  # fmt: skip
+
+    @mutant("hard sigmoid", WAYS)
+    def every_way_goes_through_another_cell(patch):
+        seams = seams_of(adapter)
+        seams.cell(patch, seams, Fault(hard_sigmoid=True))
+
+    @mutant("two layers not compared", "keras-bidirectional-refuses-what-does-not-fit")
+    def bidirectional_takes_any_two_layers(patch):
+        patch.setattr(keras().layers.Bidirectional, "_verify_layer_config", lambda _: None)
+
+    @mutant("no units taken for one", NO_UNITS)
+    def layers_have_a_unit_at_least(patch):
+        def wrong(healthy, self, units, *args, **options):
+            healthy(self, max(units, 1), *args, **options)
+
+        for name in ("LSTM", "LSTMCell"):
+            around(patch, getattr(keras().layers, name), "__init__", wrong)
+
+
+add_keras(KERAS3, "keras3")
+add_keras(KERAS2, "keras2")
+
+
+def keras2_layers() -> Any:
+    return adapters()["keras2"].keras().layers
+
+
+@KERAS2.mutant("a state of one row spread over the batch", ONE_ROW)
+def lstm_spreads_a_state_of_one_row(patch):
+    def states(_, x, given):
+        import tensorflow as tf
+
+        return [tf.repeat(one, x.shape[0], axis=0) if one.shape[0] == 1 else one for one in given]
+
+    called_with(patch, keras2_layers().LSTM, states=states)
+
+
+@KERAS2.mutant("an empty batch becomes a row", EMPTY)
+def keras_lstm_makes_a_row_of_no_rows(patch):
+    def inputs(_, x):
+        import tensorflow as tf
+
+        return x if x.shape[0] != 0 else tf.zeros((1, *x.shape[1:]), x.dtype)
+
+    called_with(patch, keras2_layers().LSTM, inputs)
+
+
+@KERAS2.mutant("symbolic inputs not checked", "keras-symbolic-inputs-that-do-not-fit-are-refused")
+def lstm_takes_symbolic_inputs_of_any_width(patch):
+    def inputs(self, x):
+        import tensorflow as tf
+
+        wide = self.cell.kernel.shape[0] if self.built else x.shape[-1]
+        return x if x.shape[-1] == wide else tf.concat([x[..., :1]] * wide, axis=-1)
+
+    called_with(patch, keras2_layers().LSTM, inputs)
+
+
+@KERAS2.mutant("a shape computed as twice the forward one", "keras-symbolic-shape-has-both-widths",
+               "keras-computed-shape-has-both-widths")  # fmt: skip
+def bidirectional_is_symbolically_twice_its_forward_layer(patch):
+    layers = keras2_layers()
+
+    def wrong(healthy, self, x, *args, **options):
+        output = healthy(self, x, *args, **options)
+        if hasattr(output, "numpy") or isinstance(output, list | tuple):
+            return output
+        return output[..., : 2 * self.forward_layer.units]
+
+    around(patch, layers.Bidirectional, "__call__", wrong)
+
+
+# TensorFlow 1
+
+
+def tf1() -> Any:
+    from fixtures.adapters.tf1 import import_tensorflow
+
+    return import_tensorflow()
+
+
+def loop(patch: Any, change: Callable[..., Any]) -> None:
+    """dynamic_rnn called with what `change(cell, x, state)` makes of its arguments."""
+
+    def wrong(healthy: Any, cell: Any, x: Any, initial_state: Any = None, **options: Any) -> Any:
+        x, state = change(cell, x, initial_state)
+        return healthy(cell, x, initial_state=state, **options)
+
+    around(patch, tf1().compat.v1.nn, "dynamic_rnn", wrong)
+
+
+def states_of(cell: Any, state: Any, change: Callable[[Any], Any]) -> Any:
+    if state is None:
+        return None
+    if not isinstance(state, tuple):
+        return change(state)
+    return type(state)(*map(change, state))
+
+
+@TF1.mutant("wrong input width taken", ONE_WIDTH)
+def loop_takes_inputs_of_any_width(patch):
+    def change(cell, x, state):
+        wide = cell.variables[0].shape[0] - cell.output_size
+        return (x if x.shape[-1] == wide else tf1().tile(x[..., :1], [1, 1, wide])), state
+
+    loop(patch, change)
+
+
+@TF1.mutant("wrong rank taken", ONE_RANK)
+def loop_takes_inputs_of_four_axes(patch):
+    loop(patch, lambda _, x, state: (x[:, 0] if len(x.shape) == 4 else x, state))
+
+
+@TF1.mutant("wrong states taken", STATE_SHAPE)
+def loop_spreads_states_of_one_column(patch):
+    def change(cell, x, state):
+        def wide(one):
+            return tf1().tile(one, [1, cell.output_size]) if one.shape[-1] == 1 else one
+
+        return x, states_of(cell, state, wide)
+
+    loop(patch, change)
+
+
+@TF1.mutant("a state of one row spread over the batch", ONE_ROW)
+def loop_spreads_a_state_of_one_row(patch):
+    def change(cell, x, state):
+        def rows(one):
+            return tf1().tile(one, [x.shape[0], 1]) if one.shape[0] == 1 else one
+
+        return x, states_of(cell, state, rows)
+
+    loop(patch, change)
+
+
+@TF1.mutant("a step layer broadcasts its state", STEP_ROW)
+def cell_spreads_a_state_of_one_row(patch):
+    def wrong(healthy, self, inputs, state, *args, **options):
+        def rows(one):
+            return tf1().tile(one, [inputs.shape[0], 1]) if one.shape[0] == 1 else one
+
+        return healthy(self, inputs, states_of(self, state, rows), *args, **options)
+
+    around(patch, tf1().compat.v1.nn.rnn_cell.BasicLSTMCell, "__call__", wrong)
+
+
+@TF1.mutant("h alone taken for h and c", NUMBER)
+def loop_takes_one_state_for_both(patch):
+    def change(_, x, state):
+        if isinstance(state, tuple) and len(state) == 1:
+            state = tf1().compat.v1.nn.rnn_cell.LSTMStateTuple(state[0], state[0])
+        return x, state
+
+    loop(patch, change)
+
+
+@TF1.mutant("an empty batch becomes a row", EMPTY)
+def loop_makes_a_row_of_no_rows(patch):
+    def change(_, x, state):
+        return (x if x.shape[0] != 0 else tf1().zeros((1, *x.shape[1:]), x.dtype)), state
+
+    loop(patch, change)
+
+
+@TF1.mutant("inputs scaled in the loop", WAYS)
+def loop_reads_inputs_scaled(patch):
+    loop(patch, lambda _, x, state: (x * 1.001, state))
+
+
+@TF1.mutant("another initialisation", "tf1-gru-gates-start-with-biases-of-one",
+            cases=("gru-reset-before-smallest",))  # fmt: skip
+def gru_gates_start_with_biases_of_zero(patch):
+    tf = tf1()
+    with_other_default(
+        patch, tf.compat.v1.nn.rnn_cell.GRUCell, bias_initializer=tf.compat.v1.zeros_initializer()
+    )
+
+
+@TF1.mutant("another initialisation", "tf1-kernels-start-glorot-uniform",
+            cases=("gru-reset-before-smallest",))  # fmt: skip
+def gru_kernels_start_normal(patch):
+    tf = tf1()
+    with_other_default(
+        patch, tf.compat.v1.nn.rnn_cell.GRUCell,
+        kernel_initializer=tf.compat.v1.random_normal_initializer(stddev=0.1),
+    )  # fmt: skip

@@ -1,0 +1,405 @@
+"""Layers as users have them: inside models, copied, made anew from a config; and their shapes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fixtures.cases import named
+from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
+from fixtures.claims import KERAS, TORCH, About, claim
+
+FRAMEWORKS = About(
+    lambda one: one.interface != "numpy", "it is about what a framework does beyond the equations"
+)
+
+FLOAT64_TELLS = ("float64",)
+"""A model or a config that loses the precision falls back to float32: there it would not show."""
+
+FIVE = named(
+    "smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest", "projected-smallest"
+)
+
+# Several options at once, so that each pair of them is tried.
+ONE_DIRECTION = (
+    {"return_sequences": True, "return_state": True},
+    {"return_sequences": True, "return_state": False},
+    {"return_sequences": False, "return_state": True},
+    {"return_sequences": False, "return_state": False},
+)
+BOTH = (
+    ONE_DIRECTION[0] | {"merge_mode": "concat"},
+    ONE_DIRECTION[0] | {"merge_mode": None},
+    ONE_DIRECTION[1] | {"merge_mode": None},
+    ONE_DIRECTION[2] | {"merge_mode": "concat"},
+    ONE_DIRECTION[2] | {"merge_mode": None},
+    ONE_DIRECTION[3] | {"merge_mode": "sum"},
+)
+
+
+def options_of(case):
+    return BOTH if case.directions == 2 else ONE_DIRECTION
+
+
+def tensors(runs):
+    """The tensors of several runs by name."""
+    return {f"{way}: {name}": one for way, run in runs.items() for name, one in run.tensors()}
+
+
+# Models
+
+
+@claim(
+    kind="exact",
+    statement="Layers in a Sequential, a functional or a subclassed model compute what they do "
+    "when one is called on the other.",
+    formula="Sequential(layers)(x) == Model(inputs, layers(inputs))(x) == layers(x)",
+    cases=named("smallest", "rnn-bidirectional-two-layers"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_models_are_their_layers_called_in_turn(adapter, experiment):
+    found = adapter.in_models(experiment)
+    assert_same_bits(found, dict.fromkeys(found, found["layers"]))
+
+
+@claim(
+    kind="rounding",
+    statement="A functional model takes initial states among its inputs and gives final ones among "
+    "its outputs.",
+    formula="Model([x, h0, c0], layer(x, initial_state=[h0, c0])).predict_on_batch(...)",
+    cases=named("smallest", "rnn-bidirectional-two-layers"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_functional_model_passes_states_through(adapter, experiment, oracle):
+    run = adapter.functional(experiment)
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+# Shapes, masks and counts
+
+
+@claim(
+    kind="structure",
+    statement="What a layer says of its shapes, called on `keras.Input` or asked with "
+    "`compute_output_shape`, is what it returns, with each option that changes a shape.",
+    formula="layer(keras.Input(...)).shape == layer.compute_output_shape(...) == layer(x).shape",
+    cases=named("smallest", "rnn-smallest", "rnn-bidirectional-two-layers"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_symbolic_shapes_are_the_real_ones(adapter, experiment, case):
+    found = [adapter.shapes(experiment, **options) for options in options_of(case)]
+    assert_structure(found, [dict.fromkeys(one, one["real"]) for one in found])
+
+
+@claim(
+    kind="structure",
+    statement="The same holds of cells of different widths inside one `RNN`.",
+    formula="RNN([cell, cell])(keras.Input(...)).shape == RNN([cell, cell])(x).shape",
+    cases=named("two-widths", "gru-two-widths"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_stacked_cells_symbolic_shapes_are_real(adapter, experiment):
+    found = adapter.shapes_of_stacked_cells(experiment)
+    assert_structure(found, dict.fromkeys(found, found["real"]))
+
+
+@claim(
+    kind="structure",
+    statement="A backward layer may have another width than the forward one: the output is as wide "
+    "as both together.",
+    formula="Bidirectional(layer(units), backward_layer=layer(units + 1))(x)"
+    ".shape[-1] == 2 * units + 1",
+    cases=named("rnn-smallest", "smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_backward_layer_may_have_another_width(adapter, experiment, case):
+    found = adapter.shapes_of_two_widths(experiment)
+    assert_structure(found["real"], [(case.time, 2 * case.units[0] + 1)])
+
+
+@claim(
+    kind="structure",
+    statement="Called on `keras.Input` such a layer says so, and a layer on top is built for that "
+    "width.",
+    formula="Bidirectional(...)(keras.Input(...)).shape[-1] == 2 * units + 1",
+    cases=named("rnn-smallest", "smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_symbolic_shape_has_both_widths(adapter, experiment):
+    found = adapter.shapes_of_two_widths(experiment)
+    assert_structure(found["symbolic"], found["real"])
+
+
+@claim(
+    kind="structure",
+    statement="Asked with `compute_output_shape` it says so, too.",
+    formula="Bidirectional(...).compute_output_shape(...)[-1] == 2 * units + 1",
+    cases=named("rnn-smallest", "smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_computed_shape_has_both_widths(adapter, experiment):
+    found = adapter.shapes_of_two_widths(experiment)
+    assert_structure(found["computed"], found["real"])
+
+
+@claim(
+    kind="structure",
+    statement="A layer hands its inputs' mask on with sequences, to each of them, and with nothing "
+    "else.",
+    formula="layer.compute_mask(x, mask) is mask with return_sequences, for outputs and no states",
+    cases=named("smallest", "gru-smallest", "rnn-smallest", "rnn-bidirectional-two-layers"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_masks_go_on_with_sequences_alone(adapter, experiment, case):
+    found = [adapter.masks(experiment, **options) for options in options_of(case)]
+    states = case.directions * len(case.cell.states)
+    expected = [
+        [options["return_sequences"]] * (1 if options.get("merge_mode", "") is not None else 2)
+        + [False] * states * options["return_state"]
+        for options in options_of(case)
+    ]
+    assert_structure(found, expected)
+
+
+@claim(
+    kind="structure",
+    statement="`count_params` of a layer counts its weights, and that of a model those of its "
+    "layers.",
+    formula="layer.count_params() == gates * units * (features + units + biases) * directions",
+    cases=named("smallest", "no-bias", "gru-smallest", "gru-reset-before-smallest",
+                "rnn-bidirectional-two-layers"),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_count_params_counts_the_weights(adapter, experiment):
+    layers = [
+        sum(array.size for one in row for _, array in one.canonical())
+        for row in experiment.weights.rows
+    ]
+    assert_structure(adapter.parameters(experiment), [*layers, sum(layers)])
+
+
+@claim(
+    kind="structure",
+    statement="A batch of no rows is taken, and gives an output of no rows.",
+    formula="layer(x[:0]).shape == [0, time, units]",
+    cases=named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest"),
+    about=FRAMEWORKS,
+    dtypes=("float32",),
+)
+def test_an_empty_batch_gives_an_empty_output(adapter, experiment, case):
+    way = next(iter(adapter.ways(experiment).values()))
+    try:
+        found = way(experiment.inputs[:0], None).shape
+    except adapter.refuses_with() as error:
+        found = f"refused by {type(error).__name__}"
+    assert_structure(found, (0, case.time, case.units[0]))
+
+
+@claim(
+    kind="exact",
+    statement="Inputs of two axes are one sequence, and what comes back has no batch either.",
+    formula="lstm(x[0], (h_0[:, 0], c_0[:, 0])) == lstm(x[:1], (h_0[:, :1], c_0[:, :1]))",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_inputs_of_two_axes_are_one_sequence(adapter, experiment):
+    initial = experiment.initial.map(lambda state: state[:1])
+    one_row = replace(experiment, inputs=experiment.inputs[:1], initial=initial)
+    unbatched, batched = adapter.unbatched(one_row), adapter.run(one_row)
+    assert_same_bits(dict(unbatched.tensors()), dict(batched.tensors()))
+
+
+# Made anew from a config
+
+
+@claim(
+    kind="exact",
+    statement="A layer made anew from its config, with its weights, is the same layer.",
+    formula="type(layer).from_config(layer.get_config())(x) == layer(x)",
+    cases=named("smallest", "no-bias", "relu-smallest", "peepholes-smallest", "gru-smallest",
+                "gru-reset-before-smallest", "rnn-relu-smallest", "bidirectional"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)  # fmt: skip
+def test_keras_a_layer_from_its_config_is_the_same(adapter, experiment, run):
+    assert_same_bits(dict(adapter.from_config(experiment).tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="So are cells stacked inside one `RNN`.",
+    formula="RNN.from_config(rnn.get_config())(x) == rnn(x), rnn = RNN(StackedRNNCells(cells))",
+    cases=named("two-widths", "gru-two-widths"),
+    about=KERAS,
+    recipe="stacked_cells",
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_stacked_cells_from_their_config_are_same(recipe, adapter, experiment):
+    anew, stacked = adapter.stacked_cells_from_config(experiment), recipe("stacked_cells")
+    assert_same_bits(dict(anew.tensors()), dict(stacked.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A `Bidirectional` made anew from its config has both of its layers, of another "
+    "width and activation each, and merges them as before.",
+    formula="Bidirectional.from_config(layer.get_config())(x) == layer(x)",
+    cases=named("rnn-smallest", "smallest"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_bidirectional_config_keeps_both_layers(adapter, experiment):
+    ways = {mode: adapter.two_widths_from_config(experiment, mode) for mode in ("concat", None)}
+    built, anew = (
+        {f"{mode}, {n}": one for mode, way in ways.items() for n, one in enumerate(way[name])}
+        for name in ("built", "anew")
+    )
+    assert_same_bits(anew, built)
+
+
+@claim(
+    kind="structure",
+    statement="A config has every option of a layer or step layer, and a layer made from it has "
+    "them all.",
+    formula="layer.from_config(layer(**options).get_config()).get_config() has these options",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_configs_keep_every_option(adapter, experiment):
+    kept = {layer: adapter.options_kept(experiment, layer) for layer in ("", "Cell")}
+    assert_structure(
+        {layer: found for layer, (_, found) in kept.items()},
+        {layer: given for layer, (given, _) in kept.items()},
+    )
+
+
+@claim(
+    kind="exact",
+    statement="A model made anew from its config, from its JSON or by `clone_model`, with its "
+    "weights, computes the same.",
+    formula="Model.from_config(model.get_config())(x) == model(x)",
+    cases=named("rnn-bidirectional-two-layers", "gru-smallest"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_models_made_anew_compute_the_same(adapter, experiment):
+    found = adapter.models_made_anew(experiment)
+    assert_same_bits(found, dict.fromkeys(found, found["model"]))
+
+
+# Copies
+
+
+@claim(
+    kind="exact",
+    statement="A deep copy of a model, and what comes out of a pickle, compute the same.",
+    formula="deepcopy(model)(x) == pickle.loads(pickle.dumps(model))(x) == model(x)",
+    cases=named("rnn-bidirectional-two-layers"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_copies_of_a_model_compute_the_same(adapter, experiment):
+    found = adapter.copies_of_a_model(experiment)
+    assert_same_bits(found, dict.fromkeys(found, found["model"]))
+
+
+@claim(
+    kind="exact",
+    statement="A deep copy of a layer, what comes out of a pickle and what was saved whole compute "
+    "what the layer does.",
+    formula="deepcopy(lstm)(x) == pickle.loads(pickle.dumps(lstm))(x) == lstm(x)",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_copies_compute_the_same(adapter, experiment, run):
+    copies = adapter.copies(experiment)
+    assert_same_bits(tensors(copies), tensors(dict.fromkeys(copies, run)))
+
+
+@claim(
+    kind="exact",
+    statement="A copy's weights are its own: given others it computes with those, and the layer "
+    "that it was made of is as it was.",
+    formula="other = deepcopy(lstm); other.load_state_dict(weights); lstm(x) is unchanged",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_a_copy_has_weights_of_its_own(adapter, experiment, run):
+    found = adapter.copies_loaded_later(experiment)
+    copies = {way: one for way, (one, _) in found.items()}
+    first = {f"{way}, the layer": one for way, (_, one) in found.items()}
+    zero = adapter.of_zeros(experiment)
+    assert_same_bits(
+        tensors(copies | first),
+        tensors(dict.fromkeys(copies, run) | dict.fromkeys(first, zero)),
+    )
+
+
+@claim(
+    kind="exact",
+    statement="A layer pickled by torch 1.7, which had no `proj_size`, computes what it did.",
+    formula="lstm.__setstate__(a state without proj_size); lstm(x)",
+    cases=named("smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+)
+def test_torch_unpickles_a_layer_without_proj_size(adapter, experiment, run):
+    assert_same_bits(dict(adapter.from_torch_1_7(experiment).tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A layer moved to another precision is the layer made in it.",
+    formula="lstm.to(dtype)(x) == LSTM(..., dtype=dtype)(x)",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_a_layer_moved_is_one_made_in_that_dtype(adapter, experiment, run):
+    assert_same_bits(dict(adapter.moved(experiment).tensors()), dict(run.tensors()))
+
+
+# Other tensors in place of the parameters. Without `requires_grad` torch may choose other kernels.
+
+
+@claim(
+    kind="rounding",
+    statement="`functional_call` computes with the weights that it is given, not with the layer's.",
+    formula="functional_call(zeros, weights, x) == lstm(x)",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_functional_call_uses_the_weights_given(adapter, experiment, oracle):
+    run = adapter.functional_call(experiment)
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A parameter put in place of another one is the one that is used.",
+    formula="lstm.weight_ih_l0 = Parameter(weight); lstm(x)",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_a_replaced_parameter_is_used(adapter, experiment, run):
+    assert_same_bits(dict(adapter.replaced(experiment).tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="A parametrized weight is what the parametrization makes of it, of weights loaded "
+    "afterwards, too.",
+    formula="register_parametrization(lstm, 'weight_ih_l0', doubled); lstm(x) with half of it",
+    cases=FIVE,
+    about=TORCH,
+)
+def test_torch_a_parametrized_weight_is_used(adapter, experiment, oracle):
+    run = adapter.parametrized(experiment)
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
