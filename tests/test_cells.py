@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import other_cells, some_shapes
+from fixtures.cases import other_cells, some, some_shapes
+from fixtures.cases.named import CELLS, LAYERS
 from fixtures.checks.compare import (
     assert_different,
     assert_same_bits,
@@ -70,7 +71,15 @@ def test_other_cells_values_are_the_oracles(run, oracle):
     statement="The gradients by inputs, all weights and initial states are those of the equations, "
     "of whichever cell; nothing flows through what was clipped.",
     formula="d loss / d (x, weights, h0, c0) == oracle",
-    cases=some_shapes(other_cells, "smallest", "hundred-steps", "bidirectional-two-layers"),
+    cases=some(
+        other_cells,
+        *(f"{cell}-smallest" for cell in CELLS),
+        *(
+            f"{layer}-{shape}"
+            for layer in LAYERS
+            for shape in ("hundred-steps", "bidirectional-two-layers")
+        ),
+    ),
     recipe="gradients",
 )
 def test_other_cells_gradients_are_the_oracles(gradients, oracle_gradients):

@@ -23,11 +23,6 @@ FEW = named(
 RESET_AFTER = named("gru-smallest", "gru-one-step", "gru-two-layers")
 
 
-def with_weights(experiment, change):
-    """The same experiment with each layer's weights changed."""
-    return replace(experiment, weights=experiment.weights.map(change))
-
-
 @claim(
     kind="rounding",
     statement="torch.nn.GRU has the gates r, z, n as rows; r multiplies the candidate's recurrent "
@@ -71,7 +66,7 @@ def test_torch_gru_returns_h_n_alone(run, case):
     cases=RESET_AFTER,
 )
 def test_gru_biases_are_not_seen_as_a_sum(adapter, experiment, run, oracle):
-    other = adapter.run(with_weights(experiment, lambda one: one.with_biases_exchanged()))
+    other = adapter.run(experiment.with_weights(lambda one: one.with_biases_exchanged()))
     assert_different(other.output, run.output, oracle.output)
 
 
@@ -88,7 +83,7 @@ def test_gru_biases_of_z_and_r_are_seen_as_a_sum(adapter, experiment, run, oracl
         d[2 * one.units :] = 0
         return replace(one, bias=one.bias + d, recurrent_bias=one.recurrent_bias - d)
 
-    other = adapter.run(with_weights(experiment, moved))
+    other = adapter.run(experiment.with_weights(moved))
     assert_ways_agree({"as loaded": run.output, "moved": other.output}, oracle.output)
 
 
@@ -113,7 +108,7 @@ def test_reset_after_and_reset_before_are_two_grus(run, experiment):
             one, cell=GRU(), bias=one.bias - one.recurrent_bias, recurrent_bias=one.recurrent_bias
         )
 
-    expected = oracle_of(with_weights(experiment, other_kind)).output
+    expected = oracle_of(experiment.with_weights(other_kind)).output
     assert_different(run.output, expected.value.astype(run.output.dtype), expected)
 
 
@@ -127,7 +122,7 @@ def test_reset_after_and_reset_before_are_two_grus(run, experiment):
 def test_gru_gates_exchanged_make_another_gru(adapter, experiment, run, oracle):
     exchanged = {
         order: adapter.run(
-            with_weights(experiment, lambda one, order=order: one.with_gates(order))
+            experiment.with_weights(lambda one, order=order: one.with_gates(order))
         ).output
         for order in ("rzn", "nrz", "znr")
     }
@@ -147,7 +142,7 @@ def test_gru_update_gate_keeps_the_old_h(adapter, experiment, run, oracle):
         signs = np.repeat(np.array([-1, 1, 1], one.kernel.dtype), one.units)
         return one.map(lambda array: array * signs)
 
-    other = adapter.run(with_weights(experiment, turned_round))
+    other = adapter.run(experiment.with_weights(turned_round))
     assert_different(other.output, run.output, oracle.output)
 
 
@@ -158,7 +153,5 @@ def test_gru_update_gate_keeps_the_old_h(adapter, experiment, run, oracle):
     cases=named("gru-smallest", "gru-square", "gru-reset-before-square", "gru-two-layers"),
 )
 def test_a_transposed_recurrent_kernel_makes_another_gru(adapter, experiment, run, oracle):
-    other = adapter.run(
-        with_weights(experiment, lambda one: one.with_transposed_recurrent_kernel())
-    )
+    other = adapter.run(experiment.with_weights(lambda one: one.with_transposed_recurrent_kernel()))
     assert_different(other.output, run.output, oracle.output)

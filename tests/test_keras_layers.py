@@ -148,6 +148,7 @@ def test_keras_other_cells_return_output_then_states(run, case):
     cases=lambda case: other_cells(case) and case.layers == 1,
     about=KERAS,
     recipe="last_output_only",
+    dtypes=("float32",),
 )
 def test_keras_other_cells_single_output_is_the_last_step(recipe, run):
     assert_same_bits(recipe("last_output_only").output[:, 0], run.output[:, -1])
@@ -161,6 +162,7 @@ def test_keras_other_cells_single_output_is_the_last_step(recipe, run):
     cases=short_rows,
     about=KERAS,
     recipe="lengths",
+    dtypes=("float32",),
 )
 def test_keras_other_cells_output_under_a_mask_repeats(recipe):
     run = recipe("lengths")
@@ -211,6 +213,7 @@ def test_keras_merge_modes_combine_both_directions(adapter, experiment):
     cases=lambda case: SHORT(case) and case.directions == 1 and not isinstance(case.cell, RNN),
     about=KERAS,
     recipe="with_implementation_1",
+    dtypes=("float32",),
 )
 def test_keras_implementations_compute_the_same(run, recipe, oracle):
     one, two = recipe("with_implementation_1"), recipe("with_implementation_2")
@@ -227,6 +230,7 @@ def test_keras_implementations_compute_the_same(run, recipe, oracle):
     cases=SHORT,
     about=KERAS,
     recipe="unrolled",
+    dtypes=("float32",),
 )
 def test_keras_unrolled_is_the_loop(run, recipe, oracle):
     ways = {"loop": dict(run.tensors()), "unrolled": dict(recipe("unrolled").tensors())}
@@ -243,6 +247,7 @@ def test_keras_unrolled_is_the_loop(run, recipe, oracle):
         f"{layer}-two-widths" for layer in LAYERS), "all-variants-two-layers"),
     about=KERAS,
     recipe="stacked_cells",
+    dtypes=("float32",),
 )  # fmt: skip
 def test_keras_stacked_cells_are_one_layer_after_another(run, recipe, oracle):
     ways = {"layers": run, "cells": recipe("stacked_cells")}

@@ -26,14 +26,9 @@ HARD = named(
 )  # fmt: skip
 
 
-def with_weights(experiment, change):
-    """The same experiment with each layer's weights changed."""
-    return replace(experiment, weights=experiment.weights.map(change))
-
-
 def another(experiment, cell, **arrays):
     """What another cell's oracle says of the same arrays: its output, and the output's spread."""
-    changed = with_weights(experiment, lambda one: replace(one, cell=cell, **arrays))
+    changed = experiment.with_weights(lambda one: replace(one, cell=cell, **arrays))
     expected = oracle_of(changed).output
     return expected.value.astype(experiment.dtype), expected
 
@@ -46,8 +41,8 @@ def another(experiment, cell, **arrays):
     cases=PEEPHOLES,
 )
 def test_peepholes_of_zero_change_nothing(adapter, experiment):
-    blind = with_weights(experiment, lambda one: replace(one, peepholes=0 * one.peepholes))
-    plain = with_weights(experiment, lambda one: replace(one, cell=LSTM(), peepholes=None))
+    blind = experiment.with_weights(lambda one: replace(one, peepholes=0 * one.peepholes))
+    plain = experiment.with_weights(lambda one: replace(one, cell=LSTM(), peepholes=None))
     assert_ways_agree(
         {"peepholes of zero": adapter.run(blind).output, "without": adapter.run(plain).output},
         oracle_of(plain).output,
@@ -185,7 +180,7 @@ def test_coupled_gates_are_an_lstm_with_i_from_f(run, adapter, experiment, oracl
 
         return replace(one.map(with_i), cell=LSTM())
 
-    whole = adapter.run(with_weights(experiment, uncoupled))
+    whole = adapter.run(experiment.with_weights(uncoupled))
     assert_ways_agree({"coupled": run.output, "four gates": whole.output}, oracle.output)
 
 
@@ -275,8 +270,7 @@ def layer_norm_lstm(experiment, norm_gates=gate_by_gate, norm_c=normed, hands_on
 
 def with_kernels(experiment, change):
     """The same experiment with other kernels, the recurrent ones among them."""
-    return with_weights(
-        experiment,
+    return experiment.with_weights(
         lambda one: replace(
             one, kernel=change(one.kernel), recurrent_kernel=change(one.recurrent_kernel)
         ),

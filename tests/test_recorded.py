@@ -70,7 +70,9 @@ def test_recorded_short_rows_are_still_computed(
         case,
         check.dtype,
         dict(oracle_of_short_rows.tensors()),
-        lambda file: dict(oracle_of(file.experiment, run_cache.seed, True, file.weights).tensors()),
+        lambda file: dict(
+            oracle_of(file.experiment.short_rows(), run_cache.seed, file.weights).tensors()
+        ),
     )
     inside = np.arange(experiment.time) < np.array(experiment.lengths)[:, None]
 

@@ -16,11 +16,6 @@ RNNS = of_cell(RNN(), RNN("relu"))
 FEW = named("rnn-smallest", "rnn-two-layers", "rnn-relu-smallest", "rnn-relu-two-layers")
 
 
-def with_weights(experiment, change):
-    """The same experiment with each layer's weights changed."""
-    return replace(experiment, weights=experiment.weights.map(change))
-
-
 @claim(
     kind="rounding",
     statement="torch.nn.RNN is one row of units, and sums its two biases.",
@@ -47,7 +42,7 @@ def test_torch_rnn_is_one_row_of_units(run, experiment, oracle):
     about=TORCH,
 )
 def test_torch_rnn_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):
-    other = adapter.run(with_weights(experiment, lambda one: one.with_biases_exchanged()))
+    other = adapter.run(experiment.with_weights(lambda one: one.with_biases_exchanged()))
     assert_ways_agree({"as loaded": run.output, "exchanged": other.output}, oracle.output)
 
 
@@ -61,7 +56,7 @@ def test_relu_and_tanh_make_two_rnns(run, experiment):
     def other(one):
         return replace(one, cell=RNN("relu" if one.cell == RNN() else "tanh"))
 
-    expected = oracle_of(with_weights(experiment, other)).output
+    expected = oracle_of(experiment.with_weights(other)).output
     assert_different(run.output, expected.value.astype(run.output.dtype), expected)
 
 
@@ -72,7 +67,5 @@ def test_relu_and_tanh_make_two_rnns(run, experiment):
     cases=named("rnn-smallest", "rnn-square", "rnn-two-layers", "rnn-relu-smallest"),
 )
 def test_a_transposed_recurrent_kernel_makes_another_rnn(adapter, experiment, run, oracle):
-    other = adapter.run(
-        with_weights(experiment, lambda one: one.with_transposed_recurrent_kernel())
-    )
+    other = adapter.run(experiment.with_weights(lambda one: one.with_transposed_recurrent_kernel()))
     assert_different(other.output, run.output, oracle.output)

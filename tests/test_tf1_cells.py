@@ -139,7 +139,7 @@ def test_tf1_state_dropout_drops_h_and_not_c(run, recipe):
     statement="GRUCell takes BasicLSTMCell's place; its state is the output of the last step.",
     formula="outputs[:, -1] == state[-1]",
     sources=["A7"],
-    cases=lambda case: case.cell == GRU_CELL and case.directions == 1,
+    cases=lambda case: of_cell(GRU_CELL)(case) and case.directions == 1,
     about=TF1,
 )
 def test_tf1_gru_state_is_its_output(run):
@@ -152,7 +152,7 @@ def test_tf1_gru_state_is_its_output(run):
     statement="BasicRNNCell takes BasicLSTMCell's place; its state is the output of the last step.",
     formula="outputs[:, -1] == state[-1]",
     sources=["A7"],
-    cases=lambda case: case.cell == RNN() and case.directions == 1,
+    cases=lambda case: of_cell(RNN())(case) and case.directions == 1,
     about=TF1,
 )
 def test_tf1_basic_rnn_state_is_its_output(run):
@@ -286,7 +286,7 @@ def test_tf1_gru_gates_start_at_one(recipe, experiment):
     statement="GRUCell has two kernels, one for both gates and one for the candidate, each for x "
     "and h together.",
     formula="gates [features + units, 2 * units]; candidate [features + units, units]",
-    cases=lambda case: case.cell == GRU_CELL and case.directions == 1,
+    cases=lambda case: of_cell(GRU_CELL)(case) and case.directions == 1,
     about=TF1,
     dtypes=("float32",),
 )
@@ -384,7 +384,7 @@ def test_tf1_projection_is_a_product_without_bias(run, experiment, oracle):
     "kernel has rows for the projected h.",
     formula="state.h [batch, num_proj]; state.c [batch, num_units]; projection/kernel "
     "[num_units, num_proj]",
-    cases=lambda case: case.cell == LSTM(projection=3) and case.directions == 1,
+    cases=lambda case: of_cell(LSTM(projection=3))(case) and case.directions == 1,
     about=TF1,
     dtypes=("float32",),
 )
