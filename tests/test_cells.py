@@ -21,7 +21,8 @@ from fixtures.checks.compare import (
 )
 from fixtures.claims import claim
 
-SHAPES_ARE_THE_SAME_IN_FLOAT64 = ("float32",)
+ONE_PRECISION_TELLS_ALL = ("float32",)
+"""What values and gradients show in both precisions is not shown again for every way to call."""
 
 
 def one_layer(case):
@@ -121,7 +122,7 @@ def test_other_cells_backward_half_ends_at_step_zero(run, case):
     formula="output [batch, time, directions * width]; h [batch, width]; c [batch, units]",
     sources=["A7", "E6"],
     cases=other_cells,
-    dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_states_have_their_widths(run, case):
     expected = {"output": (case.batch, case.time, case.directions * case.widths[-1])}
@@ -141,7 +142,7 @@ def test_other_cells_states_have_their_widths(run, case):
     formula="GRU 3 * units * (features + units + 2); RNN units * (features + units + 1)",
     sources=["C2", "E6"],
     cases=lambda case: other_cells(case) and case.bias != "none",
-    dtypes=SHAPES_ARE_THE_SAME_IN_FLOAT64,
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_parameters_are_so_many(run, case):
     cell, expected = case.cell, []
@@ -181,6 +182,7 @@ def test_other_cells_default_state_is_zeros(adapter, experiment, run):
     formula="layer(x, state) != layer(x)",
     sources=["D2"],
     cases=some_shapes(one_layer, "smallest"),
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_use_a_given_state(adapter, experiment, run, oracle):
     default = adapter.run(replace(experiment, initial=None))
@@ -194,6 +196,7 @@ def test_other_cells_use_a_given_state(adapter, experiment, run, oracle):
     formula="layer(x) == layer(x)",
     cases=some_shapes(other_cells, "smallest"),
     recipe="repeated",
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_repeat_every_bit(run, recipe):
     assert_same_bits(dict(recipe("repeated").tensors()), dict(run.tensors()))
@@ -206,6 +209,7 @@ def test_other_cells_repeat_every_bit(run, recipe):
     formula="stack(x) == layer_n(... layer_2(layer_1(x)))",
     sources=["A3", "A7"],
     cases=some_shapes(stacked, "bidirectional-two-layers"),
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_stack_is_its_layers(run, adapter, experiment, oracle):
     below, h = experiment.inputs, []
@@ -227,6 +231,7 @@ def test_other_cells_stack_is_its_layers(run, adapter, experiment, oracle):
     formula="layer(x) == layer(x[:, t:t+1], state) for t in order",
     sources=["C7", "D3"],
     cases=some_shapes(lambda case: one_direction(case) and case.time <= 5, "smallest"),
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_step_by_step_is_the_whole(run, adapter, experiment, oracle):
     state, outputs = experiment.initial, []
@@ -247,6 +252,7 @@ def test_other_cells_step_by_step_is_the_whole(run, adapter, experiment, oracle)
     sources=["A7", "D8"],
     cases=some_shapes(one_direction, "smallest", "two-layers", "no-bias"),
     recipe="lengths",
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_short_row_is_the_row_cut_short(recipe, experiment, oracle, case):
     run = recipe("lengths")
@@ -272,6 +278,7 @@ def with_step_layers(case):
     sources=["A7", "C7"],
     cases=some_shapes(with_step_layers, "smallest", "two-layers", "no-bias"),
     recipe="steps",
+    dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_step_layers_give_what_layers_give(recipe, run, oracle):
     ways = {"layer": dict(run.tensors()), "step layer": dict(recipe("steps").tensors())}

@@ -192,6 +192,7 @@ def test_keras_time_major_is_a_transposition_of_every_layer(run, recipe):
     cases=named("bidirectional", "square-bidirectional", "bidirectional-two-layers", *(
         f"{layer}-bidirectional-two-layers" for layer in LAYERS)),
     about=KERAS,
+    dtypes=("float32",),
 )  # fmt: skip
 def test_keras_merge_modes_combine_both_directions(adapter, experiment):
     forward, backward = adapter.merged(experiment, None)

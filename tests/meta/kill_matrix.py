@@ -75,11 +75,16 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
 
     if one.id in mutant.caught_by:
         yield from among((*SAMPLE, *mutant.cases)) or applicable[:2]
-    elif one.id not in SLOW and (everything or shares_the_run(one)):
+    elif shares_the_run(one) or (everything and _may_be_tried_anywhere(one, mutant)):
         names = mutant.cases if about_other_cells(mutant) else REST
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
         others = [pair for pair in others if not known_to_fail(one, mutant.adapter, *pair)]
         yield from others if everything else others[:1]
+
+
+def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
+    """Other cells are replaced for what looks at the shared run, and do not have it all."""
+    return one.id not in SLOW and not about_other_cells(mutant)
 
 
 def known_to_fail(one: Claim, adapter: str, case: Case, dtype: str) -> bool:

@@ -87,6 +87,8 @@ def test_a_mutant_without_a_fault_survives(adapter, monkeypatch) -> None:
         without_a_fault(adapter, patch)
         healthy = Mutant("healthy", adapter, "", (EVERY, GRADIENTS), (), lambda _: None)
         fates = row(healthy, everything=True)
+    # The cell in the place of Keras's drops nothing.
+    fates = {one: fate for one, fate in fates.items() if all_claims()[one].family != "dropout"}
     assert set(fates) > {EVERY, GRADIENTS}
     assert {claim: fate for claim, fate in fates.items() if fate != "holds"} == {}
 
@@ -98,8 +100,8 @@ def test_other_cells_of_keras_without_a_fault_survive(adapter, monkeypatch) -> N
     cases = (*keras_cells.GRUS, *keras_cells.RNNS)
     named = {
         claim
-        for mutant in mutants()
-        if mutant.adapter == adapter and {"gru-smallest", "rnn-smallest"}.intersection(mutant.cases)
+        for mutant in importlib.import_module(f"tests.meta.mutants.{adapter}").CATALOGUE.mutants
+        if {"gru-smallest", "rnn-smallest"}.intersection(mutant.cases)
         for claim in mutant.caught_by
     }
     with monkeypatch.context() as patch:

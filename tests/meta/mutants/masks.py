@@ -34,6 +34,10 @@ STATEFUL = "keras-stateful-layers-take-a-mask"
 PASSED_ON = "keras-passes-a-mask-on-with-sequences-alone"
 NOT_TURNED = "keras-mask-is-not-turned-with-the-output"
 
+SENTENCES = "sentences-end-where-their-own-bytes-lead"
+COPIED = "an-embedding-changes-no-bit"
+TEXT = ("sentences-bidirectional", "sentences-two-layers")
+
 PLAIN = ("masked-holes-gru", "masked-left-rnn", "masked-right-rnn")
 BOTH = ("masked-holes-lstm-bidirectional", "masked-left-lstm-bidirectional")
 BACKWARDS = (
@@ -212,6 +216,20 @@ def stacked_unmasked(patch: Any, adapter: str) -> None:
     around(patch, adapter, mask_where(lambda layer: hasattr(layer.cell, "cells"), lambda _: None))
 
 
+def the_byte_before(patch: Any, adapter: str) -> None:
+    """An embedding that looks up the vector of the byte before."""
+    import tensorflow as tf
+
+    one = adapters()[adapter].keras().layers.Embedding
+    call = one.call
+
+    @functools.wraps(call)
+    def wrong(self, inputs):
+        return call(self, tf.maximum(inputs - 1, 0))
+
+    patch.setattr(one, "call", wrong)
+
+
 def add_keras(catalogue: Catalogue) -> None:
     adapter = catalogue.adapter
 
@@ -265,6 +283,8 @@ def add_keras(catalogue: Catalogue) -> None:
     for one in ("Dropout", "SpatialDropout1D", "Activation", "Dense", "TimeDistributed"):
         catalogue.add(f"mask-lost-in-{one.lower()}", "a mask lost on the way", (BETWEEN,),
                       functools.partial(lost_on_the_way, adapter=adapter, layer=one))  # fmt: skip
+    catalogue.add("embedding-of-the-byte-before", "an embedding off by one", (SENTENCES, COPIED),
+                  functools.partial(the_byte_before, adapter=adapter), TEXT)  # fmt: skip
     passing: tuple[tuple[str, str, str, str, tuple[str, ...], Callable[..., Any]], ...] = (
         ("not-passed-on", "a mask lost on the way", "RNN", "compute_mask",
          (MODEL, PASSED_ON), no_mask),
@@ -387,7 +407,38 @@ def packed_gradient_cut(patch):
     packing(patch, "pack_padded_sequence", wrong)
 
 
+@TORCH.mutant("an embedding off by one", SENTENCES, COPIED, cases=TEXT)
+def embedding_of_the_byte_before(patch):
+    import torch
+
+    forward = torch.nn.Embedding.forward
+    patch.setattr(
+        torch.nn.Embedding, "forward", lambda self, x: forward(self, (x - 1).clamp(min=0))
+    )
+
+
+@TORCH.mutant("a batch of one computed otherwise", "a-sentence-alone-ends-as-among-others",
+              ROW_BY_ROW, cases=(*TEXT, *RIGHT))  # fmt: skip
+def batch_of_one_rounded(patch):
+    import torch
+
+    forward = torch.nn.LSTM.forward
+
+    def wrong(self, x, hx=None):
+        return forward(self, x.bfloat16().to(x.dtype), hx) if len(x) == 1 else forward(self, x, hx)
+
+    patch.setattr(torch.nn.LSTM, "forward", wrong)
+
+
 # TensorFlow 1
+
+
+@TF1.mutant("an embedding off by one", SENTENCES, COPIED, cases=TEXT)
+def embedding_of_the_byte_before_in_a_graph(patch):
+    import tensorflow as tf
+
+    lookup = tf.nn.embedding_lookup
+    patch.setattr(tf.nn, "embedding_lookup", lambda table, at: lookup(table, (at - 1).clip(min=0)))
 
 
 TF1_ROWS = ("masked-rows-lstm-two-layers-from-zero", "masked-rows-rnn-bidirectional")

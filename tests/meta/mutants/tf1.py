@@ -529,7 +529,7 @@ def padding_repeats_the_last_output(patch):
     def wrong(cell, inputs, sequence_length=None, **kwargs):
         outputs, state = healthy(cell, inputs, sequence_length=sequence_length, **kwargs)
         if sequence_length is not None:
-            last = tf.constant(sequence_length)[:, None] - 1
+            last = tf.constant(sequence_length, tf.int32)[:, None] - 1
             steps = tf.minimum(tf.range(outputs.shape[1])[None], last)
             outputs = tf.gather(outputs, steps, batch_dims=1)
         return outputs, state
