@@ -1,4 +1,4 @@
-"""Dropout, wrong on purpose in torch, both Keras and TensorFlow 1; many as a release once had it."""
+"""Dropout, wrong on purpose in every framework that has it; often as a release once had it."""
 
 from __future__ import annotations
 
@@ -278,14 +278,6 @@ def add_keras(catalogue: Catalogue) -> None:
         for name in ("reset_dropout_mask", "reset_recurrent_dropout_mask"):
             patch.setattr(mixin(adapter), name, lambda self: None)
 
-    @catalogue.mutant(KEEP, RATE, cases=STACKS)
-    def dropout_keeps_at_the_rate(patch):
-        def wrong(call, self, *args, dropout=0.0, **kwargs):
-            call(self, *args, dropout=1 - dropout if dropout else 0.0, **kwargs)
-
-        for name in LAYERS:
-            around(patch, getattr(layers_of(adapter), name), "__init__", wrong)
-
     @catalogue.mutant("recurrent dropout at the rate of dropout", "keras-each-rate-is-its-own",
                       OF_STATE, cases=ONE_LAYER)  # fmt: skip
     def recurrent_dropout_at_the_rate_of_dropout(patch):
@@ -375,20 +367,37 @@ add_keras(KERAS2)
 REPEATED = "keras-recurrent-dropout-is-repeated-by-a-seed"
 
 
-@KERAS3.mutant(UNSEEDED, SEED, REPEATED, OF_INPUTS, cases=(*STACKS, *ONE_LAYER))
-def dropout_masks_unseeded(patch):
-    """The layer's seed does not get to its cell."""
-    seeds = itertools.count()
+@KERAS3.mutant(KEEP, RATE, cases=STACKS)
+def masks_keep_at_the_rate(patch):
+    def wrong(call, self, step_input, rate):
+        return call(self, step_input, 1 - rate)
 
-    def wrong(call, self, *args, seed=None, **kwargs):
-        call(self, *args, seed=next(seeds), **kwargs)
+    around(patch, mixin("keras3"), "_create_dropout_mask", wrong)
+
+
+@KERAS2.mutant(KEEP, RATE, cases=STACKS)
+def layers_keep_at_the_rate(patch):
+    def wrong(call, self, *args, dropout=0.0, **kwargs):
+        call(self, *args, dropout=1 - dropout if dropout else 0.0, **kwargs)
 
     for name in LAYERS:
-        around(patch, getattr(layers_of("keras3"), name), "__init__", wrong)
+        around(patch, getattr(layers_of("keras2"), name), "__init__", wrong)
+
+
+@KERAS3.mutant(UNSEEDED, SEED, REPEATED, OF_INPUTS, cases=(*STACKS, *ONE_LAYER))
+def seed_of_the_layer_lost(patch):
+    keras, seeds = adapters()["keras3"].keras(), itertools.count()
+
+    def wrong(call, self, *args, **kwargs):
+        self.seed_generator = keras.random.SeedGenerator(next(seeds))
+        return call(self, *args, **kwargs)
+
+    for name in LAYERS:
+        around(patch, getattr(keras.layers, f"{name}Cell"), "build", wrong)
 
 
 @KERAS2.mutant(UNSEEDED, SEED, REPEATED, OF_INPUTS, cases=(*STACKS, *ONE_LAYER))
-def dropout_masks_unseeded_in_keras_2(patch):
+def seed_of_the_program_lost(patch):
     """https://github.com/tensorflow/tensorflow/issues/60170"""
     utils, seeds = adapters()["keras2"].keras().utils, itertools.count()
     set_random_seed = utils.set_random_seed
@@ -400,14 +409,14 @@ def directions_of_one_seed_drop_by_themselves(patch):
     keras = adapters()["keras3"].keras()
 
     def wrong(call, self, *args, **kwargs):
-        call(self, *args, **kwargs)
         self.backward_layer.cell.seed_generator = keras.random.SeedGenerator(0)
+        return call(self, *args, **kwargs)
 
-    around(patch, keras.layers.Bidirectional, "__init__", wrong)
+    around(patch, keras.layers.Bidirectional, "build", wrong)
 
 
 @KERAS2.mutant(STEPS, "keras-2-lstm-and-gru-drop-others-at-every-step", cases=ONE_LAYER)
-def dropout_mask_for_all_steps(patch):
+def inputs_dropped_the_same_at_all_steps(patch):
     """Of the masks that LSTM and GRU draw for all steps at once, the first step's."""
 
     def first(mask):
@@ -451,13 +460,13 @@ def of_dropped(patch: Any, change: Callable[..., Any]) -> None:
 
 
 @TF1.mutant(AT_INFERENCE, OFF, cases=TF1_STACKS)
-def dropout_at_inference(patch):
+def wrapper_drops_at_inference(patch):
     """A `keep_prob` that is fed is taken for 0.5."""
     wrap_dropout(patch, with_options(lambda _, keep: keep if isinstance(keep, float) else 0.5))
 
 
 @TF1.mutant(FROZEN, SECOND, ANOTHER, cases=(*TF1_STACKS, *CELLS))
-def dropout_masks_frozen(patch):
+def wrapper_masks_frozen(patch):
     import numpy as np
 
     def change(dropped, values, what):
@@ -470,7 +479,7 @@ def dropout_masks_frozen(patch):
 
 
 @TF1.mutant(UNSEEDED, SEED, TF1_INPUTS, cases=(*TF1_STACKS, *CELLS))
-def dropout_masks_unseeded(patch):
+def wrapper_masks_unseeded(patch):
     seeds = itertools.count()
     wrap_dropout(patch, lambda options: options | {"seed": next(seeds)})
 
