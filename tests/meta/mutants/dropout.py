@@ -271,7 +271,7 @@ def add_keras(catalogue: Catalogue) -> None:
         for name in LAYERS:
             around(patch, getattr(layers_of(adapter), name), "call", wrong)
 
-    @catalogue.mutant(FROZEN, SECOND, "keras-recurrent-dropout-drops-others-in-a-second-call",
+    @catalogue.mutant(FROZEN, SECOND, "keras-recurrent-dropout-draws-new-masks",
                       cases=(*STACKS, *ONE_LAYER))  # fmt: skip
     def dropout_masks_frozen(patch):
         """https://github.com/tensorflow/tensorflow/issues/29391"""
@@ -434,7 +434,7 @@ TF1_INPUTS = "tf1-input-dropout-is-of-the-inputs"
 TF1_STATE = "tf1-state-dropout-is-what-the-next-step-sees"
 OF_H = "tf1-variational-dropout-is-of-h-at-every-step"
 ONE_MASK = "tf1-variational-dropout-has-one-mask"
-ANOTHER = "tf1-variational-dropout-draws-another-mask-in-every-run"
+ANOTHER = "tf1-variational-dropout-draws-new-masks"
 
 
 def with_options(change: Callable[[str, Any], Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
