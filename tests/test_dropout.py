@@ -506,7 +506,7 @@ def test_keras_recurrent_dropout_is_off_at_inference(recipe, oracle):
     recipe="recurrent_dropout_second_call",
     dtypes=("float32",),
 )
-def test_keras_recurrent_dropout_drops_others_each_call(recipe, oracle):
+def test_keras_recurrent_dropout_draws_new_masks(recipe, oracle):
     first, second = recipe("recurrent_dropout"), recipe("recurrent_dropout_second_call")
     assert_different(second.output, first.output, oracle.output)
 
@@ -673,7 +673,7 @@ def test_tf1_variational_dropout_has_one_mask(adapter, experiment):
     about=TF1,
     dtypes=("float32",),
 )
-def test_tf1_variational_dropout_draws_anew_in_every_run(adapter, experiment, oracle):
+def test_tf1_variational_dropout_draws_new_masks(adapter, experiment, oracle):
     keep = {"input_keep_prob": 0.5, "variational_recurrent": True}
     first, second = (adapter.dropped(experiment, calls=calls, **keep) for calls in (1, 2))
     assert_different(second.output, first.output, oracle.output)

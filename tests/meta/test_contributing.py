@@ -117,7 +117,7 @@ def test_a_mutant(monkeypatch):
 def test_an_adapter(project):
     need("torch")
     head = (
-        "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
+        "from __future__ import annotations\nfrom typing import TYPE_CHECKING, Any\n"
         "from fixtures.adapters.torch import Torch\n"
         "from fixtures.model.experiment import Experiment\n"
         "if TYPE_CHECKING:\n    import torch\n"

@@ -97,7 +97,7 @@ def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
     assert ids >= {f"claim-{name}" for name in all_claims()}
     assert "output[:, -1] == h[-1]" in text
     assert "def test_output_last_step_is_h(run):" in text
-    assert "class Torch(Adapter):" in text
+    assert "class Torch(TorchDropout):" in text
     assert "The output&#39;s last step is the final hidden state" in text
 
 

@@ -146,7 +146,7 @@ def dropout_masks_unseeded(patch):
 
 
 @TORCH.mutant(KEEP, RATE, cases=STACKS)
-def dropout_keeps_what_it_drops(patch):
+def dropout_keeps_at_the_rate(patch):
     torch_forward(patch, torch_with(dropout=lambda self: 1 - self.dropout if self.dropout else 0.0))
 
 
@@ -271,7 +271,7 @@ def add_keras(catalogue: Catalogue) -> None:
         for name in LAYERS:
             around(patch, getattr(layers_of(adapter), name), "call", wrong)
 
-    @catalogue.mutant(FROZEN, SECOND, "keras-recurrent-dropout-drops-others-each-call",
+    @catalogue.mutant(FROZEN, SECOND, "keras-recurrent-dropout-draws-new-masks",
                       cases=(*STACKS, *ONE_LAYER))  # fmt: skip
     def dropout_masks_frozen(patch):
         """https://github.com/tensorflow/tensorflow/issues/29391"""
@@ -368,7 +368,7 @@ REPEATED = "keras-recurrent-dropout-is-repeated-by-a-seed"
 
 
 @KERAS3.mutant(KEEP, RATE, cases=STACKS)
-def dropout_keeps_at_the_rate(patch):
+def masks_keep_at_the_rate(patch):
     def wrong(call, self, step_input, rate):
         return call(self, step_input, 1 - rate)
 
@@ -376,7 +376,7 @@ def dropout_keeps_at_the_rate(patch):
 
 
 @KERAS2.mutant(KEEP, RATE, cases=STACKS)
-def dropout_keeps_at_the_rate_in_keras_2(patch):
+def layers_keep_at_the_rate(patch):
     def wrong(call, self, *args, dropout=0.0, **kwargs):
         call(self, *args, dropout=1 - dropout if dropout else 0.0, **kwargs)
 
@@ -434,7 +434,7 @@ TF1_INPUTS = "tf1-input-dropout-is-of-the-inputs"
 TF1_STATE = "tf1-state-dropout-is-what-the-next-step-sees"
 OF_H = "tf1-variational-dropout-is-of-h-at-every-step"
 ONE_MASK = "tf1-variational-dropout-has-one-mask"
-ANOTHER = "tf1-variational-dropout-draws-anew-in-every-run"
+ANOTHER = "tf1-variational-dropout-draws-new-masks"
 
 
 def with_options(change: Callable[[str, Any], Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
