@@ -176,10 +176,10 @@ def test_a_relu_is_drawn_only_where_its_numbers_stay_small():
 
 def test_no_claim_takes_another_cell_by_accident():
     """What a claim takes by what it is, and not by its name, is of one cell, or of all others; but
-    a mask is a mask in every cell."""
+    a mask is a mask in every cell, and a framework's own interface may have several."""
     for one in all_claims().values():
         if one.of == "named":
-            pool = [case for case in drawn() if plain(case)]
+            pool = [case for case in drawn() if plain(case) and one.about is None]
             cells = {case.cell == LSTM() for case in pool if one.cases(case)}
             assert len(cells) < 2, one.id
 
@@ -291,7 +291,7 @@ def test_the_short_profile_finds_a_fault_and_its_smallest_case(fault, monkeypatc
     monkeypatch.setattr(Numpy, "run", wrong)
     case = found_by(SHORT).check.case
     assert (case.layers, case.directions, case.features, case.batch) == (1, 1, 1, 1)
-    assert max(case.units) <= 3
+    assert max(case.units) <= 4
     assert case.time <= 3
 
 
