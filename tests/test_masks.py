@@ -59,6 +59,18 @@ A_FEW = named(
 """Each kind of mask, for claims that run a layer several times."""
 
 
+def padded(experiment, by):
+    """The same with so many masked steps more at the end."""
+    shape = (experiment.batch, by)
+    inputs = np.full((*shape, experiment.features), 16, experiment.dtype)
+    return replace(
+        experiment,
+        inputs=np.concatenate([experiment.inputs, inputs], axis=1),
+        mask=np.concatenate([experiment.mask, np.zeros(shape, bool)], axis=1),
+        upstream=None,
+    )
+
+
 # Values
 
 
@@ -107,6 +119,22 @@ def test_masked_inputs_change_nothing(adapter, run, experiment):
     inputs = np.where(experiment.mask[..., None], experiment.inputs, padding)
     other = adapter.run(replace(experiment, inputs=inputs))
     assert_same_bits(dict(other.tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A batch that is padded further ends in the same bits, however far.",
+    formula="layer(x beside padding, mask beside False) ends layer(x, mask)",
+    sources=["D8"],
+    cases=A_FEW,
+    dtypes=("float32",),
+)
+def test_padding_to_any_length_changes_nothing(adapter, run, experiment):
+    found = {by: adapter.run(padded(experiment, by)).state for by in (1, 7)}
+    assert_same_bits(
+        {(by, name): array for by, state in found.items() for name, array in state.tensors()},
+        {(by, name): array for by in found for name, array in run.state.tensors()},
+    )
 
 
 @claim(

@@ -17,6 +17,7 @@ TORCH, KERAS3, KERAS2, TF1 = CATALOGUES = tuple(
 VALUES = "masked-values-are-the-oracles"
 GRADIENTS = "masked-gradients-are-the-oracles"
 PADDING = "masked-inputs-change-nothing"
+PADDED = "padding-to-any-length-changes-nothing"
 ROW_BY_ROW = "a-masked-batch-is-its-rows-one-by-one"
 PERMUTED = "permuting-the-batch-permutes-the-result"
 EMPTY = "a-row-without-a-step-keeps-its-state"
@@ -241,7 +242,7 @@ def add_keras(catalogue: Catalogue) -> None:
 
     layer("turned", "a mask turned round", (VALUES, PADDING, ROW_BY_ROW, REPEATED), PLAIN,
           before=mask_where(always, turned))  # fmt: skip
-    layer("inverted", "a mask inverted", (VALUES, ROW_BY_ROW, PERMUTED), PLAIN,
+    layer("inverted", "a mask inverted", (VALUES, PADDED, ROW_BY_ROW, PERMUTED), PLAIN,
           before=mask_where(always, lambda mask: ~mask))  # fmt: skip
     layer("of-the-neighbour", "a row's mask given to the next", (VALUES, ROW_BY_ROW), PLAIN,
           before=mask_where(always, neighbours_mask))  # fmt: skip
@@ -350,7 +351,8 @@ def one_more(pack, x, lengths, *args, **kwargs):
     return pack(x, (lengths + 1).clamp(max=time), *args, **kwargs)
 
 
-@TORCH.mutant("a row is a step longer", VALUES, PADDING, ROW_BY_ROW, GRADIENTS, cases=RIGHT)
+@TORCH.mutant("a row is a step longer", VALUES, PADDING, PADDED, ROW_BY_ROW, GRADIENTS,
+              cases=RIGHT)  # fmt: skip
 def packed_rows_a_step_longer(patch):
     packing(patch, "pack_padded_sequence", one_more)
 
@@ -512,7 +514,7 @@ def lengths_of(patch: Any, change: Callable[[Any, Any], Any]) -> None:
         patch.setattr(nn, name, wrong)
 
 
-@TF1.mutant("a row is a step longer", VALUES, PADDING, ROW_BY_ROW, GRADIENTS,
+@TF1.mutant("a row is a step longer", VALUES, PADDING, PADDED, ROW_BY_ROW, GRADIENTS,
             cases=("masked-right-lstm-bidirectional", "masked-right-rnn"))  # fmt: skip
 def rows_a_step_longer(patch):
     lengths_of(patch, lambda lengths, time: (lengths + 1).clip(max=int(time)))
