@@ -108,3 +108,13 @@ def test_stacked_cells_are_computed_in_float64(name):
     adapter, case = loaded(name), experiment("two-widths", "float64")
     stacked, layers = adapter.stacked_cells(case), adapter.run(case)
     assert np.abs(stacked.output - layers.output).max() < 1e-12
+
+
+@pytest.mark.parametrize("case", ["smallest", "layer-norm-smallest"])
+@pytest.mark.parametrize("change", [lambda own: own[:-1], lambda own: [*own, own[-1]]])
+def test_weights_too_many_or_too_few_are_refused(case, change):
+    one = experiment_of(NAMED[case], "float32", 0).weights[0, 0]
+    own = to_keras(one)
+    assert dict(from_keras(one, own).canonical()).keys() == dict(one.canonical()).keys()
+    with pytest.raises(ValueError, match=r"more than|shorter|longer"):
+        from_keras(one, change(own))
