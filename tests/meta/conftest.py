@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.adapters import adapters
+from fixtures.adapters import every_adapter
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ def test_it_fails(run):
 
 def need(adapter: str) -> None:
     """Skips the test, with the reason, where this adapter cannot run."""
-    if reason := adapters()[adapter].cannot_run():
+    if reason := every_adapter()[adapter].cannot_run():
         pytest.skip(reason)
 
 

@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import Literal
 
 from fixtures import ROOT
-from fixtures.adapters import adapters
+from fixtures.adapters import every_adapter
 from fixtures.cases import Case, named_cases, other_cells, recorded
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement
 from fixtures.checks.context import CheckContext, run_check
-from fixtures.checks.random_checks import shares_the_run
 from fixtures.checks.run_cache import RunCache
-from fixtures.claims import Claim, all_claims, cases_of, not_applicable, not_applicable_on, test_of
+from fixtures.claims import (
+    IN_MODES,
+    Claim,
+    all_claims,
+    cases_of,
+    checked_in_every_mode,
+    not_applicable,
+    not_applicable_on,
+    test_of,
+)
 from fixtures.claims.known import known_failures, matching
 from fixtures.files import write_whole
 from tests.meta.mutants import Mutant, mutants
@@ -31,7 +39,8 @@ REST = ("bidirectional", "smallest")
 """The other claims that look at the one run that all share are tried on the first of these that
 they take, in float32; where the mutant's cases are all of another cell, on the first of those. What
 runs the framework once more is tried on the mutants that name it; what is known to fail without a
-mutant, too, says nothing."""
+mutant, too, says nothing. In a mode that a mutant is about, claims are tried on the mutant's own
+cases, or IN_MODES, in float32 where there is a choice: to build a layer in a mode takes time."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
 """What starts a process of its own."""
@@ -73,9 +82,16 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
     def among(names: tuple[str, ...]) -> list[tuple[Case, str]]:
         return [pair for pair in applicable if pair[0].name in names]
 
-    if one.id in mutant.caught_by:
+    if ":" in mutant.adapter:
+        pairs = among(mutant.cases or IN_MODES)
+        pairs = [pair for pair in pairs if pair[1] == "float32"] or pairs
+        named = one.id in mutant.caught_by
+        yield from [
+            pair for pair in pairs if named or checked_in_every_mode(one, mutant.adapter, *pair)
+        ][: len(pairs) if named else 1]
+    elif one.id in mutant.caught_by:
         yield from among((*SAMPLE, *mutant.cases)) or applicable[:2]
-    elif shares_the_run(one) or (everything and _may_be_tried_anywhere(one, mutant)):
+    elif one.shares_the_run or (everything and _may_be_tried_anywhere(one, mutant)):
         names = mutant.cases if about_other_cells(mutant) else REST
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
         others = [pair for pair in others if not known_to_fail(one, mutant.adapter, *pair)]
@@ -89,7 +105,7 @@ def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
 
 def known_to_fail(one: Claim, adapter: str, case: Case, dtype: str) -> bool:
     """Whether the claim fails there without a mutant, too."""
-    return matching(_known(), adapters()[adapter], one.id, case.name, dtype) is not None
+    return matching(_known(), every_adapter()[adapter], one.id, case.name, dtype) is not None
 
 
 _known = functools.cache(known_failures)
@@ -105,7 +121,7 @@ def about_other_cells(mutant: Mutant) -> bool:
 def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
     fate: Fate = "holds"
     for case, dtype in checks:
-        check = check_of(one, adapters()[adapter], case, dtype, RUN_CACHE.seed)
+        check = check_of(one, every_adapter()[adapter], case, dtype, RUN_CACHE.seed)
         try:
             run_check(test_of(one), CheckContext(check, RUN_CACHE))
         except Disagreement:
