@@ -486,11 +486,9 @@ def test_tf1_program_learns(recipe):
     recipe="program",
 )
 def test_tf1_program_ends_in_h(recipe):
-    ends = recipe("program").ends
-    assert_same_bits(
-        {when: one.output for when, one in ends.items()},
-        {when: one.h for when, one in ends.items()},
-    )
+    ends = recipe("program").ends.items()
+    outputs, last = ({when: getattr(one, what) for when, one in ends} for what in ("output", "h"))
+    assert_same_bits(outputs, last)
 
 
 @claim(
