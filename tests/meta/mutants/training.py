@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -79,6 +80,15 @@ def groups(**changed: Callable[[Any], Any]) -> Callable[[Any], None]:
     return change
 
 
+def divisor(spread: Any, root: float, epsilon: float, where: str) -> Any:
+    """What Adam divides by; torch's epsilon is added to what is `corrected`."""
+    if where == "corrected":
+        return spread / root + epsilon
+    if where == "as it is":
+        return (spread + epsilon) / root
+    return ((spread / root) ** 2 + epsilon).sqrt()
+
+
 def adam_written_out(
     patch: Any,
     corrects: bool = True,
@@ -102,11 +112,7 @@ def adam_written_out(
                     beta ** state["t"] if corrects else 0.0 for beta in group["betas"]
                 )
                 root = math.sqrt(1 - power_2)
-                below = {
-                    "corrected": lambda: state["v"].sqrt() / root + group["eps"],
-                    "as it is": lambda: (state["v"].sqrt() + group["eps"]) / root,
-                    "inside": lambda: (state["v"] / root**2 + group["eps"]).sqrt(),
-                }[epsilon]()
+                below = divisor(state["v"].sqrt(), root, group["eps"], epsilon)
                 one -= group["lr"] / (1 - power_1) * state["m"] / below
 
     patch.setattr(torch.optim.Adam, "step", step)
@@ -196,14 +202,13 @@ def clip_grad_norm_is_for_each(patch):
 @TORCH.mutant("a loop over all parameters of its own", "torch-optimizers-of-both-loops-agree",
               cases=CASES)  # fmt: skip
 def sgd_for_each_forgets_momentum(patch):
-    import torch
-
-    healthy = torch.optim.sgd._multi_tensor_sgd
+    sgd = importlib.import_module("torch.optim.sgd")
+    healthy = sgd._multi_tensor_sgd
 
     def wrong(*args, momentum, **options):
         return healthy(*args, momentum=momentum / 2, **options)
 
-    patch.setattr(torch.optim.sgd, "_multi_tensor_sgd", wrong)
+    patch.setattr(sgd, "_multi_tensor_sgd", wrong)
 
 
 @TORCH.mutant("trained parameters that no kernel reads", "torch-a-parametrized-kernel-is-trained",
@@ -228,19 +233,30 @@ def lstm_keeps_the_list_of_its_weights(patch):
 def adam_has_the_epsilon_of_keras(patch):
     import torch
 
+    def wrong(healthy, self, parameters, *args):
+        healthy(self, parameters, *args)
+        if not args:
+            self.param_groups[0]["eps"] = 1e-7
+
     adam_written_out(patch, epsilon="as it is")
-    with_other_default(patch, torch.optim.Adam, eps=1e-7)
+    around(patch, torch.optim.Adam, "__init__", wrong)
 
 
 # Keras
 
 
+def unless_told(patch: Any, made: Any, **options: Any) -> None:
+    """A class with other options where its constructor is called with nothing."""
+
+    def wrong(healthy: Any, self: Any, *args: Any, **given: Any) -> None:
+        healthy(self, *args, **(given if args or given else options))
+
+    around(patch, made, "__init__", wrong)
+
+
 def add_to_keras(catalogue: Catalogue) -> None:
     def keras() -> Any:
         return adapters()[catalogue.adapter].keras()  # type: ignore[attr-defined]
-
-    def default(**options: Any) -> Callable[[Any], None]:
-        return lambda patch: with_other_default(patch, keras().optimizers.Adam, **options)
 
     def made(name: str, change: Callable[[Any], None]) -> Callable[[Any], None]:
         """An optimizer changed by `change` once it is made."""
@@ -273,7 +289,8 @@ def add_to_keras(catalogue: Catalogue) -> None:
         "global-clipnorm-is-for-each": (NORM, (CLIPPED,), made("SGD", each)),
         "clipnorm-is-global": (NORM, (EACH, NOT_GLOBAL), made("SGD", together)),
         "adam-has-the-epsilon-of-tensorflow": (
-            DEFAULT, (DEFAULTS, BY_DEFAULT), default(epsilon=1e-8)),
+            DEFAULT, (DEFAULTS, BY_DEFAULT),
+            lambda patch: unless_told(patch, keras().optimizers.Adam, epsilon=1e-8)),
     }  # fmt: skip
     for name, (family, caught_by, make) in table.items():
         catalogue.add(name, family, caught_by, make, CASES)
@@ -286,7 +303,7 @@ def add_to_keras(catalogue: Catalogue) -> None:
     @catalogue.mutant(COUNT, SGD, cases=CASES)
     def cross_entropy_counts_one_row_more(patch):
         def wrong(healthy, self, labels, logits, **options):
-            rows = len(labels)
+            rows = labels.shape[0]
             return healthy(self, labels, logits, **options) * (rows / (rows + 1))
 
         around(patch, keras().losses.SparseCategoricalCrossentropy, "__call__", wrong)
@@ -341,7 +358,7 @@ def adam_counts_every_part_of_a_step(patch):
                cases=CASES)  # fmt: skip
 def legacy_adam_has_the_epsilon_of_tensorflow(patch):
     keras = adapters()["keras2"].keras()  # type: ignore[attr-defined]
-    with_other_default(patch, keras.optimizers.legacy.Adam, epsilon=1e-8)
+    unless_told(patch, keras.optimizers.legacy.Adam, epsilon=1e-8)
 
 
 # TensorFlow 1
