@@ -1,0 +1,478 @@
+"""Training, wrong on purpose in every framework; several as a release once had it."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+from fixtures.adapters import adapters
+from tests.meta.mutants import Catalogue
+from tests.meta.mutants.models import around, with_other_default
+
+TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
+CATALOGUES = (TORCH, KERAS3, KERAS2, TF1)
+
+CASES = ("trained", "trained-rows", "trained-bidirectional")
+
+SGD = "sgd-trains-every-weight-alike"
+MOMENTUM = "momentum-trains-every-weight-alike"
+NESTEROV = "nesterov-momentum-trains-every-weight-alike"
+ADAM = "adam-set-alike-trains-every-weight-alike"
+CLIPPED = "clipping-by-the-global-norm-is-the-same"
+DIRECTIONS = "both-directions-are-trained"
+ROWS = "three-layers-on-rows-of-images-train-alike"
+EPSILON, SAME_EPSILON = (
+    "adam-adds-epsilon-where-it-says",
+    "adam-with-the-same-epsilon-is-not-the-same",
+)
+DEFAULTS, BY_DEFAULT = "adam-has-its-own-defaults", "adam-by-default-is-not-the-same"
+ROUNDED = "rates-are-rounded-to-float32"
+ON_BATCH = "keras-train-on-batch-returns-the-batchs-loss"
+EACH, NOT_GLOBAL = "keras-clipnorm-is-for-each-variable", "keras-clipnorm-is-not-the-global-norm"
+
+STALE = "gradients of the step before are still there"
+COUNT = "a loss averaged over another count"
+SIGN = "momentum with the wrong sign"
+NO_NESTEROV = "Nesterov's momentum is the usual one"
+UNCORRECTED = "Adam without its bias correction"
+PLACE = "Adam's epsilon added where another framework adds it"
+INSIDE = "Adam's epsilon inside the root"
+UNTRAINED = "a weight that no optimizer is given"
+BACKWARD = "the backward direction is not trained"
+TOP = "a layer of a stack is not trained"
+NORM = "one norm for another where gradients are cut"
+DEFAULT = "another default of Adam"
+PRECISION = "hyperparameters in another precision"
+LOSS = "the loss that is reported is not that of the batch"
+DESCENT = "steps uphill"
+
+
+# torch
+
+
+def stepped(change: Callable[[Any], None], name: str = "SGD") -> Callable[[Any], None]:
+    """`change(optimizer)` before every step."""
+
+    def make(patch: Any) -> None:
+        import torch
+
+        def wrong(healthy: Any, self: Any, *args: Any, **options: Any) -> Any:
+            change(self)
+            return healthy(self, *args, **options)
+
+        around(patch, getattr(torch.optim, name), "step", wrong)
+
+    return make
+
+
+def groups(**changed: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Options of every group of parameters, changed once, before the first step."""
+
+    def change(optimizer: Any) -> None:
+        for group in optimizer.param_groups:
+            if not group.get("is_changed"):
+                group |= {name: of(group[name]) for name, of in changed.items()}
+                group["is_changed"] = True
+
+    return change
+
+
+def divisor(spread: Any, root: float, epsilon: float, where: str) -> Any:
+    """What Adam divides by; torch's epsilon is added to what is `corrected`."""
+    if where == "corrected":
+        return spread / root + epsilon
+    if where == "as it is":
+        return (spread + epsilon) / root
+    return ((spread / root) ** 2 + epsilon).sqrt()
+
+
+def adam_written_out(
+    patch: Any,
+    corrects: bool = True,
+    epsilon: str = "corrected",
+) -> None:
+    """torch's Adam by hand, with a fault."""
+    import torch
+
+    @torch.no_grad()
+    def step(self: Any) -> None:
+        for group in self.param_groups:
+            beta_1, beta_2 = group["betas"]
+            for one in group["params"]:
+                state = self.state[one]
+                if not state:
+                    state |= {"t": 0, "m": torch.zeros_like(one), "v": torch.zeros_like(one)}
+                state["t"] += 1
+                state["m"] += (1 - beta_1) * (one.grad - state["m"])
+                state["v"] += (1 - beta_2) * (one.grad**2 - state["v"])
+                power_1, power_2 = (
+                    beta ** state["t"] if corrects else 0.0 for beta in group["betas"]
+                )
+                root = math.sqrt(1 - power_2)
+                below = divisor(state["v"].sqrt(), root, group["eps"], epsilon)
+                one -= group["lr"] / (1 - power_1) * state["m"] / below
+
+    patch.setattr(torch.optim.Adam, "step", step)
+
+
+for name, family, caught_by, fault in (
+    ("adam-does-not-correct", UNCORRECTED, (ADAM, EPSILON), {"corrects": False}),
+    ("adam-adds-epsilon-as-keras-does", PLACE, (EPSILON, SAME_EPSILON), {"epsilon": "as it is"}),
+    ("adam-adds-epsilon-inside-the-root", INSIDE, (ADAM, EPSILON), {"epsilon": "inside"}),
+):  # fmt: skip
+    TORCH.add(
+        name,
+        family,
+        caught_by,
+        functools.partial(adam_written_out, **fault),
+        CASES,  # type: ignore[arg-type]
+    )
+
+TORCH.add(
+    "sgd-remembers-with-the-wrong-sign", SIGN, (MOMENTUM,),
+    stepped(groups(momentum=lambda momentum: -momentum)), CASES,
+)  # fmt: skip
+TORCH.add(
+    "sgd-dampens", "momentum that is dampened", (MOMENTUM,),
+    stepped(groups(dampening=lambda _: 0.125)), CASES,
+)  # fmt: skip
+TORCH.add(
+    "sgd-has-no-nesterov", NO_NESTEROV, (NESTEROV,),
+    stepped(groups(nesterov=lambda _: False)), CASES,
+)  # fmt: skip
+
+
+@TORCH.mutant(STALE, SGD, cases=CASES)
+def zero_grad_does_nothing(patch):
+    import torch
+
+    patch.setattr(torch.optim.Optimizer, "zero_grad", lambda *_, **__: None)
+
+
+@TORCH.mutant(COUNT, SGD, cases=CASES)
+def cross_entropy_counts_one_row_more(patch):
+    import torch
+
+    def wrong(healthy, self, logits, labels):
+        return healthy(self, logits, labels) * len(labels) / (len(labels) + 1)
+
+    around(patch, torch.nn.CrossEntropyLoss, "forward", wrong)
+
+
+def frozen(patch: Any, *ends: str) -> None:
+    """torch.nn.LSTM made with parameters whose names end so not to be trained."""
+    import torch
+
+    def wrong(healthy: Any, self: Any, *args: Any, **options: Any) -> None:
+        healthy(self, *args, **options)
+        for name, one in self.named_parameters():
+            if name.endswith(ends):
+                one.requires_grad_(False)
+
+    around(patch, torch.nn.LSTM, "__init__", wrong)
+
+
+for name, family, caught_by, ends in (
+    ("recurrent-kernel-is-not-trained", UNTRAINED, (SGD,), ("weight_hh_l0",)),
+    ("backward-direction-is-not-trained", BACKWARD, (DIRECTIONS,), ("_reverse",)),
+    ("third-layer-is-not-trained", TOP, (ROWS,), ("_l2",)),
+    ("second-bias-is-not-trained", UNTRAINED,
+     ("torch-trains-two-biases", "torch-two-biases-train-faster-than-one"), ("bias_hh_l0",)),
+):  # fmt: skip
+    TORCH.add(
+        name, family, caught_by,
+        lambda patch, ends=ends: frozen(patch, *ends), CASES,
+    )  # fmt: skip
+
+
+@TORCH.mutant(NORM, CLIPPED, cases=CASES)
+def clip_grad_norm_is_for_each(patch):
+    import torch
+
+    clip = torch.nn.utils.clip_grad_norm_
+    patch.setattr(
+        torch.nn.utils, "clip_grad_norm_",
+        lambda parameters, norm: [clip([one], norm) for one in parameters],
+    )  # fmt: skip
+
+
+@TORCH.mutant("a loop over all parameters of its own", "torch-optimizers-of-both-loops-agree",
+              cases=CASES)  # fmt: skip
+def sgd_for_each_forgets_momentum(patch):
+    sgd = importlib.import_module("torch.optim.sgd")
+    healthy = sgd._multi_tensor_sgd
+
+    def wrong(*args, momentum, **options):
+        return healthy(*args, momentum=momentum / 2, **options)
+
+    patch.setattr(sgd, "_multi_tensor_sgd", wrong)
+
+
+@TORCH.mutant("trained parameters that no kernel reads", "torch-a-parametrized-kernel-is-trained",
+              cases=CASES)  # fmt: skip
+def lstm_keeps_the_list_of_its_weights(patch):
+    """As torch had it: <https://github.com/pytorch/pytorch/issues/65688>."""
+    import torch
+
+    def wrong(healthy, self, x, hx=None):
+        was = self._flat_weights
+        if torch.is_grad_enabled() and hasattr(self, "parametrizations"):
+            self._flat_weights = self.__dict__.setdefault("_kept", [w.clone() for w in was])
+        try:
+            return healthy(self, x, hx)
+        finally:
+            self._flat_weights = was
+
+    around(patch, torch.nn.LSTM, "forward", wrong)
+
+
+@TORCH.mutant(DEFAULT, DEFAULTS, BY_DEFAULT, cases=CASES)
+def adam_has_the_epsilon_of_keras(patch):
+    import torch
+
+    def wrong(healthy, self, parameters, *args):
+        healthy(self, parameters, *args)
+        if not args:
+            self.param_groups[0]["eps"] = 1e-7
+
+    adam_written_out(patch, epsilon="as it is")
+    around(patch, torch.optim.Adam, "__init__", wrong)
+
+
+# Keras
+
+
+def unless_told(patch: Any, made: Any, **options: Any) -> None:
+    """A class with other options where its constructor is called with nothing."""
+
+    def wrong(healthy: Any, self: Any, *args: Any, **given: Any) -> None:
+        healthy(self, *args, **(given if args or given else options))
+
+    around(patch, made, "__init__", wrong)
+
+
+def add_to_keras(catalogue: Catalogue) -> None:
+    def keras() -> Any:
+        return adapters()[catalogue.adapter].keras()  # type: ignore[attr-defined]
+
+    def made(name: str, change: Callable[[Any], None]) -> Callable[[Any], None]:
+        """An optimizer changed by `change` once it is made."""
+
+        def make(patch: Any) -> None:
+            def wrong(healthy: Any, self: Any, *args: Any, **options: Any) -> None:
+                healthy(self, *args, **options)
+                change(self)
+
+            around(patch, getattr(keras().optimizers, name), "__init__", wrong)
+
+        return make
+
+    def each(optimizer: Any) -> None:
+        optimizer.clipnorm, optimizer.global_clipnorm = optimizer.global_clipnorm, None
+
+    def together(optimizer: Any) -> None:
+        if optimizer.clipnorm:
+            optimizer.clipnorm, optimizer.global_clipnorm = None, optimizer.clipnorm
+
+    def negative(optimizer: Any) -> None:
+        optimizer.momentum = -optimizer.momentum
+
+    def plain(optimizer: Any) -> None:
+        optimizer.nesterov = False
+
+    table: dict[str, tuple[str, tuple[str, ...], Callable[[Any], None]]] = {
+        "sgd-remembers-with-the-wrong-sign": (SIGN, (MOMENTUM,), made("SGD", negative)),
+        "sgd-has-no-nesterov": (NO_NESTEROV, (NESTEROV,), made("SGD", plain)),
+        "global-clipnorm-is-for-each": (NORM, (CLIPPED,), made("SGD", each)),
+        "clipnorm-is-global": (NORM, (EACH, NOT_GLOBAL), made("SGD", together)),
+        "adam-has-the-epsilon-of-tensorflow": (
+            DEFAULT, (DEFAULTS, BY_DEFAULT),
+            lambda patch: unless_told(patch, keras().optimizers.Adam, epsilon=1e-8)),
+    }  # fmt: skip
+    for name, (family, caught_by, make) in table.items():
+        catalogue.add(name, family, caught_by, make, CASES)
+
+    @catalogue.mutant(LOSS, ON_BATCH, cases=CASES)
+    def train_on_batch_returns_a_running_mean(patch):
+        """As Keras 3 had it: <https://github.com/keras-team/keras/pull/22617>."""
+        patch.setattr(keras().Model, "reset_metrics", lambda _: None)
+
+    @catalogue.mutant(COUNT, SGD, cases=CASES)
+    def cross_entropy_counts_one_row_more(patch):
+        def wrong(healthy, self, labels, logits, **options):
+            rows = labels.shape[0]
+            return healthy(self, labels, logits, **options) * (rows / (rows + 1))
+
+        around(patch, keras().losses.SparseCategoricalCrossentropy, "__call__", wrong)
+
+    @catalogue.mutant(BACKWARD, DIRECTIONS, cases=CASES)
+    def bidirectional_stops_backward_gradients(patch):
+        layers = keras().layers
+
+        def wrong(healthy, self, *args, **options):
+            result = healthy(self, *args, **options)
+            units = result.shape[-1] // 2
+            import tensorflow as tf
+
+            return tf.concat([result[..., :units], tf.stop_gradient(result[..., units:])], axis=-1)
+
+        around(patch, layers.Bidirectional, "call", wrong)
+
+
+add_to_keras(KERAS3)
+add_to_keras(KERAS2)
+
+
+@KERAS3.mutant(PRECISION, ROUNDED, cases=CASES)
+def adam_has_the_rate_as_given(patch):
+    import keras
+    import tensorflow as tf
+
+    def wrong(healthy, self, gradient, variable, learning_rate):
+        wide = tf.constant(1e-3, tf.float64) if gradient.dtype == tf.float64 else learning_rate
+        return healthy(self, gradient, variable, wide)
+
+    around(patch, keras.optimizers.Adam, "update_step", wrong)
+
+
+@KERAS3.mutant(PRECISION, "keras-3-losses-are-float32", cases=CASES)
+def losses_compute_in_float64(patch):
+    import keras
+
+    with_other_default(patch, keras.losses.SparseCategoricalCrossentropy, dtype="float64")
+
+
+@KERAS3.mutant("Adam counts the parts of a batch", "keras-3-accumulated-gradients-are-those-of-all",
+               cases=CASES)  # fmt: skip
+def adam_counts_every_part_of_a_step(patch):
+    """As Keras 3 had it: <https://github.com/keras-team/keras/issues/19990>."""
+    import keras
+
+    patch.setattr(keras.optimizers.Optimizer, "iterations", property(lambda self: self._iterations))
+
+
+@KERAS2.mutant("another default of a legacy Adam", "keras-2-legacy-optimizers-train-alike",
+               cases=CASES)  # fmt: skip
+def legacy_adam_has_the_epsilon_of_tensorflow(patch):
+    keras = adapters()["keras2"].keras()  # type: ignore[attr-defined]
+    unless_told(patch, keras.optimizers.legacy.Adam, epsilon=1e-8)
+
+
+# TensorFlow 1
+
+
+def train_of() -> Any:
+    import tensorflow as tf
+
+    return tf.compat.v1.train
+
+
+@TF1.mutant(UNCORRECTED, ADAM, cases=CASES)
+def adam_corrects_as_in_the_first_step(patch):
+    import tensorflow as tf
+
+    patch.setattr(
+        train_of().AdamOptimizer, "_finish",
+        lambda _, updates, name_scope: tf.group(*updates, name=name_scope),
+    )  # fmt: skip
+
+
+@TF1.mutant(SIGN, MOMENTUM, cases=CASES)
+def momentum_has_the_wrong_sign(patch):
+    def wrong(healthy, self, rate, momentum, **options):
+        healthy(self, rate, -momentum, **options)
+
+    around(patch, train_of().MomentumOptimizer, "__init__", wrong)
+
+
+@TF1.mutant(NO_NESTEROV, NESTEROV, cases=CASES)
+def momentum_has_no_nesterov(patch):
+    def wrong(healthy, self, rate, momentum, **_):
+        healthy(self, rate, momentum)
+
+    around(patch, train_of().MomentumOptimizer, "__init__", wrong)
+
+
+@TF1.mutant(UNTRAINED, SGD, cases=CASES)
+def first_variable_gets_no_gradient(patch):
+    def wrong(healthy, self, gradients, **options):
+        return healthy(self, gradients[1:], **options)
+
+    around(patch, train_of().Optimizer, "apply_gradients", wrong)
+
+
+@TF1.mutant(NORM, CLIPPED, cases=CASES)
+def clip_by_global_norm_is_for_each(patch):
+    import tensorflow as tf
+
+    patch.setattr(
+        tf, "clip_by_global_norm",
+        lambda values, norm: ([tf.clip_by_norm(one, norm) for one in values], None),
+    )  # fmt: skip
+
+
+@TF1.mutant(DEFAULT, DEFAULTS, BY_DEFAULT, EPSILON, SAME_EPSILON, cases=CASES)
+def adam_adds_epsilon_as_torch_does(patch):
+    """In the first two steps at once: its epsilon times the root that corrects."""
+    import tensorflow as tf
+
+    def wrong(healthy, self, gradient, variable):
+        was = self._epsilon_t
+        _, power_2 = self._get_beta_accumulators()
+        self._epsilon_t = tf.cast(was, gradient.dtype) * tf.sqrt(
+            1 - tf.cast(power_2, gradient.dtype)
+        )
+        try:
+            return healthy(self, gradient, variable)
+        finally:
+            self._epsilon_t = was
+
+    around(patch, train_of().AdamOptimizer, "_resource_apply_dense", wrong)
+
+
+@TF1.mutant(PRECISION, ROUNDED, cases=CASES)
+def adam_has_the_rate_in_float64(patch):
+    import tensorflow as tf
+
+    def wrong(healthy, self, gradient, variable):
+        was = self._lr_t
+        self._lr_t = tf.constant(self._lr, tf.float64)
+        try:
+            return healthy(self, gradient, variable)
+        finally:
+            self._lr_t = was
+
+    around(patch, train_of().AdamOptimizer, "_resource_apply_dense", wrong)
+
+
+@TF1.mutant(DESCENT, "tf1-program-learns")
+def adam_goes_uphill(patch):
+    def wrong(healthy, self, gradients, **options):
+        return healthy(self, [(-of, by) for of, by in gradients], **options)
+
+    around(patch, train_of().AdamOptimizer, "apply_gradients", wrong)
+
+
+@TF1.mutant("the state of another layer", "tf1-program-ends-in-h")
+def multi_rnn_cell_returns_its_states_in_reverse(patch):
+    import tensorflow as tf
+
+    def wrong(healthy, *args, **options):
+        outputs, state = healthy(*args, **options)
+        return outputs, tuple(state[::-1])
+
+    around(patch, tf.compat.v1.nn, "dynamic_rnn", wrong)
+
+
+@TF1.mutant("dropout that does not drop", "tf1-program-drops-outputs-and-not-h")
+def dropout_wrapper_keeps_all_outputs(patch):
+    import tensorflow as tf
+
+    def wrong(healthy, self, cell, output_keep_prob=1.0, **options):
+        del output_keep_prob
+        healthy(self, cell, **options)
+
+    around(patch, tf.compat.v1.nn.rnn_cell.DropoutWrapper, "__init__", wrong)

@@ -1,0 +1,514 @@
+"""Training: the losses, and every weight after 1, 2 and 20 steps, from the same start.
+
+The oracle goes through the whole of a training run, with replicas that are perturbed wherever
+arithmetic rounds, the optimizer's included, and that go on with what their own steps made of the
+weights. So the bounds grow with the steps as honest rounding does. Of an Adam most elements stay
+informative only as long as epsilon is not small beside what rounding does to a gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from fixtures.cases import named
+from fixtures.cases.training import PLAIN_ADAM, trainings
+from fixtures.checks.compare import (
+    assert_different,
+    assert_each_within_rounding,
+    assert_same_bits,
+    assert_structure,
+    assert_within_rounding,
+)
+from fixtures.claims import KERAS, TF1, TORCH, About, claim
+from fixtures.model.training import SGD, Training
+from fixtures.model.weights import Dense
+from fixtures.oracle.training import training_of
+
+KERAS_3 = About(
+    lambda one: one.interface == "keras" and hasattr(one, "trained_by_parts"),
+    because="it is about Keras 3's optimizers",
+)
+KERAS_2 = About(
+    lambda one: one.interface == "keras" and hasattr(one, "trained_by_legacy"),
+    because="it is about Keras 2, which has optimizers of two kinds",
+)
+ROUNDS_CONSTANTS = About(
+    lambda one: one.interface in ("keras", "tf1"),
+    because="it is about Keras and TensorFlow 1, which make float32 of a learning rate",
+)
+
+
+def expected_of(experiment, training, run_cache):
+    """The oracle's training, worked out once for all adapters."""
+    key = ("oracle of training", repr(training), repr(experiment), experiment.dtype)
+    return run_cache.once(key, lambda: training_of(experiment, training, run_cache.seed))
+
+
+def pairs(found, expected):
+    """After each mark, what was found and what was expected."""
+    marks = zip(found.marks(), expected.marks(), strict=True)
+    return {mark: (actual, oracle) for (mark, actual), (_, oracle) in marks}
+
+
+def judged(found, name, adapter, experiment, run_cache):
+    """One of the trainings that all frameworks go through, and what the oracle says of it."""
+    training = trainings(experiment.dtype, adapter.own_adam)[name]
+    if training.clip is not None:
+        clip = replace(training.clip, added=adapter.added_to_the_norm)
+        training = replace(training, clip=clip)
+    return pairs(found[name], expected_of(experiment, training, run_cache))
+
+
+# The same everywhere
+
+
+@claim(
+    kind="rounding",
+    statement="Plain gradient descent gives the same losses and weights after 1, 2 and 20 steps.",
+    formula="w -= rate * d loss / d w",
+    sources=["B6"],
+    cases=named("trained"),
+    recipe="trained",
+    dtypes=("float32",),
+)
+def test_sgd_trains_every_weight_alike(recipe, adapter, experiment, run_cache):
+    assert_each_within_rounding(judged(recipe("trained"), "sgd", adapter, experiment, run_cache))
+
+
+@claim(
+    kind="rounding",
+    statement="Gradient descent with momentum, too: that Keras multiplies by the rate before it "
+    "remembers, and torch and TensorFlow 1 after, makes no difference while the rate stays.",
+    formula="u = momentum * u + d loss / d w; w -= rate * u",
+    cases=named("trained"),
+    recipe="trained",
+)
+def test_momentum_trains_every_weight_alike(recipe, adapter, experiment, run_cache):
+    ways = judged(recipe("trained"), "momentum", adapter, experiment, run_cache)
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="rounding",
+    statement="Nesterov's momentum, too.",
+    formula="u = momentum * u + g; w -= rate * (g + momentum * u), with g = d loss / d w",
+    cases=named("trained"),
+    recipe="trained",
+    dtypes=("float32",),
+)
+def test_nesterov_momentum_trains_every_weight_alike(recipe, adapter, experiment, run_cache):
+    ways = judged(recipe("trained"), "nesterov", adapter, experiment, run_cache)
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="rounding",
+    statement="Adam, set alike, gives the same losses and weights after 1, 2 and 20 steps: for "
+    "that, torch's epsilon is divided by sqrt(1 - beta_2^t) at every step t.",
+    formula="w -= rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)",
+    sources=["B6"],
+    cases=named("trained"),
+    recipe="trained",
+)
+def test_adam_set_alike_trains_every_weight_alike(recipe, adapter, experiment, run_cache):
+    assert_each_within_rounding(judged(recipe("trained"), "adam", adapter, experiment, run_cache))
+
+
+@claim(
+    kind="rounding",
+    statement="Gradients cut to a norm of all of them together give the same: torch's "
+    "clip_grad_norm_, which adds 1e-6 to the norm, Keras's global_clipnorm, TensorFlow's "
+    "clip_by_global_norm.",
+    formula="g *= min(1, limit / |all g|)",
+    cases=named("trained"),
+    recipe="trained",
+    dtypes=("float32",),
+)
+def test_clipping_by_the_global_norm_is_the_same(recipe, adapter, experiment, run_cache):
+    ways = judged(recipe("trained"), "clipped", adapter, experiment, run_cache)
+    assert_each_within_rounding(ways)
+
+
+def both_ends(dense):
+    """A dense layer for the last h of both directions."""
+    return Dense(np.concatenate([dense.kernel, -dense.kernel[::-1]]), dense.bias)
+
+
+@claim(
+    kind="rounding",
+    statement="Both directions are trained, each by what its own last h does.",
+    formula="w -= rate * u, for the weights of both directions",
+    cases=named("trained-bidirectional"),
+    recipe="trained",
+)
+def test_both_directions_are_trained(adapter, experiment, run_cache):
+    experiment = replace(experiment, dense=both_ends(experiment.dense))
+    training = Training(SGD(2.0**-3, momentum=0.875), steps=2, batch=2)
+    found = adapter.train(experiment, training)
+    assert_each_within_rounding(pairs(found, expected_of(experiment, training, run_cache)))
+
+
+@claim(
+    kind="rounding",
+    statement="Source B's network, 12 units wide, trained by Adam on images row by row gives the "
+    "same losses and weights.",
+    formula="three LSTMs on 28 rows of 28 pixels, then logits == h[-1] @ kernel + bias",
+    sources=["B1", "B6"],
+    cases=named("trained-rows"),
+    recipe="trained",
+)
+def test_three_layers_on_rows_of_images_train_alike(adapter, experiment, run_cache):
+    training = Training(PLAIN_ADAM, steps=2, batch=4)
+    found = adapter.train(experiment, training)
+    assert_each_within_rounding(pairs(found, expected_of(experiment, training, run_cache)))
+
+
+# Where frameworks differ
+
+
+@claim(
+    kind="rounding",
+    statement="torch's Adam adds epsilon to the corrected root, Keras's and TensorFlow 1's to the "
+    "root as it is.",
+    formula="torch: m' / (sqrt(v / (1 - beta_2^t)) + epsilon); others: m'' / (sqrt(v) + epsilon)",
+    cases=named("trained"),
+    recipe="trained",
+)
+def test_adam_adds_epsilon_where_it_says(recipe, adapter, experiment, run_cache):
+    ways = judged(recipe("trained"), "large epsilon", adapter, experiment, run_cache)
+    assert_each_within_rounding(ways)
+
+
+def last_weights(found):
+    """The weights after the last mark."""
+    *_, last = found.weights.values()
+    return last
+
+
+def moved_apart(found, training, other, experiment, run_cache, of):
+    """One array of weights after training, what another training would have made of it, and the
+    spread of the first."""
+    own = last_weights(expected_of(experiment, training, run_cache))[of]
+    others = last_weights(expected_of(experiment, other, run_cache))[of]
+    return {of: last_weights(found)[of]}, others.value, own
+
+
+@claim(
+    kind="different",
+    statement="With the same epsilon the two are not the same.",
+    formula="sqrt(v / (1 - beta_2^t)) + epsilon != (sqrt(v) + epsilon) / sqrt(1 - beta_2^t)",
+    cases=named("trained"),
+    recipe="trained",
+    dtypes=("float32",),
+)
+def test_adam_with_the_same_epsilon_is_not_the_same(recipe, adapter, experiment, run_cache):
+    training = trainings(experiment.dtype, adapter.own_adam)["large epsilon"]
+    corrected = not training.optimizer.corrected
+    other = replace(training, optimizer=replace(training.optimizer, corrected=corrected))
+    found = recipe("trained")["large epsilon"]
+    compared = moved_apart(found, training, other, experiment, run_cache, "kernel[1, 0]")
+    assert_apart(*compared)
+
+
+def assert_apart(found, other, own):
+    """The values of `other` are rounded to the precision of what was found."""
+    dtype = next(iter(found.values())).dtype
+    assert_different(found, other.astype(dtype), own)
+
+
+@claim(
+    kind="rounding",
+    statement="By default Adam has rate 0.001, betas 0.9 and 0.999, and an epsilon of 1e-8 in "
+    "torch and TensorFlow 1, and of 1e-7 in Keras. Keras makes float32 of the rate, and of the "
+    "betas where it corrects; TensorFlow 1 of all four, and of the powers of the betas.",
+    formula="Adam() == Adam(0.001, 0.9, 0.999, 1e-8 or 1e-7)",
+    cases=named("trained"),
+    recipe="trained",
+)
+def test_adam_has_its_own_defaults(recipe, adapter, experiment, run_cache):
+    ways = judged(recipe("trained"), "default", adapter, experiment, run_cache)
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="different",
+    statement="So Adam by default is not the same in any two of torch, Keras and TensorFlow 1.",
+    formula="Adam() != Adam(another's epsilon, where another adds it)",
+    cases=named("trained"),
+    recipe="trained",
+    dtypes=("float64",),
+)
+def test_adam_by_default_is_not_the_same(recipe, adapter, experiment, run_cache):
+    own = adapter.own_adam
+    training = trainings(experiment.dtype, own)["default"]
+    another = {
+        "torch": replace(own, epsilon=1e-7, corrected=False),
+        "keras": replace(own, epsilon=1e-8),
+        "tf1": replace(own, corrected=True),
+    }[adapter.interface]
+    other = replace(training, optimizer=another)
+    found = recipe("trained")["default"]
+    assert_apart(*moved_apart(found, training, other, experiment, run_cache, "kernel[1, 0]"))
+
+
+@claim(
+    kind="different",
+    statement="In float64 Keras and TensorFlow 1 do not train at the rate of 0.001 that they are "
+    "given, but at the number that float32 has for it.",
+    formula="w(rate=float32(0.001)) != w(rate=0.001)",
+    cases=named("trained"),
+    about=ROUNDS_CONSTANTS,
+    recipe="trained",
+    dtypes=("float64",),
+)
+def test_rates_are_rounded_to_float32(recipe, adapter, experiment, run_cache):
+    own = adapter.own_adam
+    training = trainings(experiment.dtype, own)["default"]
+    other = replace(training, optimizer=replace(own, learning_rate=1e-3))
+    found = recipe("trained")["default"]
+    assert_apart(*moved_apart(found, training, other, experiment, run_cache, "dense kernel"))
+
+
+@claim(
+    kind="rounding",
+    statement="torch trains both of its biases, so that their sum goes twice as far in a step.",
+    formula="bias_ih -= rate * u; bias_hh -= rate * u",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_with_two_biases",
+    dtypes=("float32",),
+)
+def test_torch_trains_two_biases(recipe, adapter, experiment, run_cache):
+    expected = expected_of(experiment, adapter.two_biases(experiment.dtype), run_cache)
+    assert_each_within_rounding(pairs(recipe("trained_with_two_biases"), expected))
+
+
+@claim(
+    kind="different",
+    statement="So out of the box torch does not train as the others do: in the claims above its "
+    "second bias stands still.",
+    formula="w(two biases) != w(one bias)",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_with_two_biases",
+    dtypes=("float32",),
+)
+def test_torch_two_biases_train_faster_than_one(recipe, adapter, experiment, run_cache):
+    training = adapter.two_biases(experiment.dtype)
+    found = recipe("trained_with_two_biases")
+    other = replace(training, biases=1)
+    assert_apart(*moved_apart(found, training, other, experiment, run_cache, "bias[0, 0]"))
+
+
+@claim(
+    kind="rounding",
+    statement="torch's optimizers give the same whether they go over the parameters one by one or "
+    "over all of them at once.",
+    formula="foreach=True == foreach=False",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_for_each",
+    dtypes=("float32",),
+)
+def test_torch_optimizers_of_both_loops_agree(recipe, adapter, experiment, run_cache):
+    settings = trainings(experiment.dtype, adapter.own_adam)
+    ways = {}
+    for name, both in recipe("trained_for_each").items():
+        expected = expected_of(experiment, replace(settings[name], steps=2), run_cache)
+        for way, found in both.items():
+            ways |= {f"{way}, {mark}": one for mark, one in pairs(found, expected).items()}
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="rounding",
+    statement="A kernel of torch.nn.LSTM with a parametrization is trained as it is without.",
+    formula="register_parametrization(lstm, 'weight_ih_l0', Identity()); w -= rate * u",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_parametrized",
+    dtypes=("float32",),
+)
+def test_torch_a_parametrized_kernel_is_trained(recipe, adapter, experiment, run_cache):
+    momentum = trainings(experiment.dtype, adapter.own_adam)["momentum"]
+    expected = expected_of(experiment, replace(momentum, steps=2), run_cache)
+    assert_each_within_rounding(pairs(recipe("trained_parametrized"), expected))
+
+
+@claim(
+    kind="rounding",
+    statement="Keras's clipnorm cuts each variable's gradient by its own norm.",
+    formula="g *= min(1, limit / |g|)",
+    cases=named("trained"),
+    about=KERAS,
+    recipe="trained_with_clipnorm",
+    dtypes=("float32",),
+)
+def test_keras_clipnorm_is_for_each_variable(recipe, adapter, experiment, run_cache):
+    expected = expected_of(experiment, adapter.clipped_each(experiment.dtype), run_cache)
+    assert_each_within_rounding(pairs(recipe("trained_with_clipnorm"), expected))
+
+
+@claim(
+    kind="different",
+    statement="So clipnorm is not global_clipnorm, nor what torch's clip_grad_norm_ does.",
+    formula="w(clipnorm) != w(global_clipnorm)",
+    cases=named("trained"),
+    about=KERAS,
+    recipe="trained_with_clipnorm",
+    dtypes=("float32",),
+)
+def test_keras_clipnorm_is_not_the_global_norm(recipe, adapter, experiment, run_cache):
+    each = adapter.clipped_each(experiment.dtype)
+    together = trainings(experiment.dtype, adapter.own_adam)["clipped"]
+    found = recipe("trained_with_clipnorm")
+    assert_apart(*moved_apart(found, each, together, experiment, run_cache, "kernel[1, 0]"))
+
+
+@claim(
+    kind="rounding",
+    statement="Keras's train_on_batch trains, and returns the loss of this batch alone, from "
+    "before the update.",
+    formula="train_on_batch(x, y) == loss(x, y); then w -= rate * u",
+    cases=named("trained"),
+    about=KERAS,
+    recipe="trained_on_batches",
+    dtypes=("float32",),
+)
+def test_keras_train_on_batch_returns_the_batchs_loss(recipe, adapter, experiment, run_cache):
+    found = recipe("trained_on_batches")
+    momentum = trainings(experiment.dtype, adapter.own_adam)["momentum"]
+    whole = expected_of(experiment, momentum, run_cache)
+    expected = replace(
+        whole,
+        losses=whole.losses[: len(found.losses)],
+        weights={steps: whole.weights[steps] for steps in found.weights},
+    )
+    every = {"every loss": ({"losses": found.losses}, {"losses": expected.losses})}
+    assert_each_within_rounding(pairs(found, expected) | every)
+
+
+@claim(
+    kind="structure",
+    statement="A loss of Keras 3 computes in float32 whatever the model does, unless it is told "
+    "another dtype.",
+    formula="SparseCategoricalCrossentropy()(y, float64 logits).dtype == float32",
+    cases=named("trained"),
+    about=KERAS_3,
+    recipe="dtype_of_a_loss",
+    dtypes=("float64",),
+)
+def test_keras_3_losses_are_float32(recipe):
+    assert_structure(recipe("dtype_of_a_loss"), "float32")
+
+
+@claim(
+    kind="rounding",
+    statement="Keras 3's Adam over two halves of a batch, with gradient_accumulation_steps=2, "
+    "makes the one step that it makes of the whole.",
+    formula="w(two batches of n) == w(one batch of 2 * n)",
+    cases=named("trained"),
+    about=KERAS_3,
+    recipe="trained_by_parts",
+    dtypes=("float32",),
+)
+def test_keras_3_accumulated_gradients_are_those_of_all(recipe, adapter, experiment, run_cache):
+    adam = trainings(experiment.dtype, adapter.own_adam)["adam"]
+    expected = expected_of(experiment, adam, run_cache)
+    assert_within_rounding(recipe("trained_by_parts"), expected.weights[1])
+
+
+@claim(
+    kind="rounding",
+    statement="The legacy optimizers of Keras 2 train as the others do.",
+    formula="keras.optimizers.legacy.Adam == keras.optimizers.Adam",
+    cases=named("trained"),
+    about=KERAS_2,
+    recipe="trained_by_legacy",
+    dtypes=("float32",),
+)
+def test_keras_2_legacy_optimizers_train_alike(recipe, adapter, experiment, run_cache):
+    settings = trainings(experiment.dtype, adapter.own_adam)
+    ways = {}
+    for name, found in recipe("trained_by_legacy").items():
+        expected = expected_of(experiment, replace(settings[name], steps=2), run_cache)
+        ways |= {f"{name}, {mark}": one for mark, one in pairs(found, expected).items()}
+    assert_each_within_rounding(ways)
+
+
+# Source B's program
+
+
+def likely_by_chance(of, share):
+    """The most of so many guesses that are right by chance, each with this probability: more are
+    so in less than one of a million tries (binomial, exactly)."""
+    tail = 0.0
+    for right in range(of, -1, -1):
+        tail += math.comb(of, right) * share**right * (1 - share) ** (of - right)
+        if tail >= 1e-6:
+            return right
+    return 0
+
+
+@claim(
+    kind="structure",
+    statement="Source B's program learns: the loss of the last round of batches is below that of "
+    "the first, and of the images held out more are recognised than by always guessing the digit "
+    "that is the most frequent among them, by a margin that chance makes once in a million times.",
+    formula="mean(losses[-5:]) < mean(losses[:5]); right > Binomial(90, share of that digit)",
+    sources=["B1", "B2", "B6"],
+    cases=named("mnist-digits"),
+    about=TF1,
+    recipe="program",
+)
+def test_tf1_program_learns(recipe):
+    found = recipe("program")
+    right = int((found.logits.argmax(axis=1) == found.labels).sum())
+    share = np.bincount(found.labels).max() / len(found.labels)
+    learnt = {
+        "its loss falls": bool(found.losses[-5:].mean() < found.losses[:5].mean()),
+        "beyond chance": right > likely_by_chance(len(found.labels), share),
+    }
+    assert_structure(learnt, {"its loss falls": True, "beyond chance": True})
+
+
+@claim(
+    kind="exact",
+    statement="In training and after it the top layer's h is the last output, to the bit, where "
+    "DropoutWrapper keeps everything.",
+    formula="state[-1].h == outputs[:, -1]",
+    sources=["B3", "B4", "B5"],
+    cases=named("mnist-digits"),
+    about=TF1,
+    recipe="program",
+)
+def test_tf1_program_ends_in_h(recipe):
+    ends = recipe("program").ends.items()
+    outputs, last = ({when: getattr(one, what) for when, one in ends} for what in ("output", "h"))
+    assert_same_bits(outputs, last)
+
+
+@claim(
+    kind="structure",
+    statement="With output_keep_prob=0.5 it is not: every output is 0 or twice its h, in training "
+    "and, if the program still feeds 0.5, after it.",
+    formula="outputs[:, -1] in (0, 2 * state[-1].h), and both occur",
+    sources=["B5"],
+    cases=named("mnist-digits"),
+    about=TF1,
+    recipe="program",
+)
+def test_tf1_program_drops_outputs_and_not_h(recipe):
+    found = {
+        when: {
+            "dropped": bool((one.output == 0).any()),
+            "doubled": bool((one.output == 2 * one.h).any()),
+            "nothing else": bool(((one.output == 0) | (one.output == 2 * one.h)).all()),
+        }
+        for when, one in recipe("program").ends_of_half.items()
+    }
+    every = dict.fromkeys(("dropped", "doubled", "nothing else"), True)
+    assert_structure(found, {"in training": every, "after": every})
