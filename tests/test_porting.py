@@ -20,13 +20,11 @@ LAYERS = named(
 )  # fmt: skip
 TORCH_LAYERS = named("bidirectional-two-layers", "no-bias", "projected-smallest", "gru-smallest")
 TF1_CELLS = named(
-    "smallest", "two-layers", "bidirectional", "bidirectional-two-layers",
-    "gru-reset-before-smallest", "rnn-two-layers", "all-variants-smallest",
+    "two-layers", "bidirectional", "bidirectional-two-layers", "gru-reset-before-smallest",
+    "rnn-smallest", "all-variants-smallest",
 )  # fmt: skip
 HDF5 = ("model.keras", "model.weights.h5", "model.h5")
 """The files of Keras that h5py reads."""
-
-INTO_ANOTHER = named("two-layers", "bidirectional-two-layers")
 
 
 def by_name(weights):
@@ -203,7 +201,7 @@ def test_keras_files_hold_each_of_the_stacked_cells(recipe, experiment):
     kind="structure",
     statement="A layer that keeps its state over calls saves its weights, and no state.",
     formula="the names in the file of LSTM(stateful=True) == those in the file of LSTM()",
-    cases=named("rnn-bidirectional-two-layers"),
+    cases=named("rnn-no-bias"),
     about=KERAS,
     recipe="saved_stateful",
     dtypes=FLOAT64_TELLS,
@@ -290,7 +288,6 @@ LSTM_OF_TF1 = (
     "lstm_cell/w_i_diag", "lstm_cell/w_o_diag",
 )  # fmt: skip
 SCOPES_OF_TF1 = {
-    "smallest": (("rnn",), BASIC),
     "two-layers": (("rnn/multi_rnn_cell/cell_0", "rnn/multi_rnn_cell/cell_1"), BASIC),
     "bidirectional": (("bidirectional_rnn/bw", "bidirectional_rnn/fw"), BASIC),
     "bidirectional-two-layers": (
@@ -302,10 +299,7 @@ SCOPES_OF_TF1 = {
         BASIC,
     ),
     "gru-reset-before-smallest": (("rnn",), GRU_OF_TF1),
-    "rnn-two-layers": (
-        ("rnn/multi_rnn_cell/cell_0", "rnn/multi_rnn_cell/cell_1"),
-        ("basic_rnn_cell/bias", "basic_rnn_cell/kernel"),
-    ),
+    "rnn-smallest": (("rnn",), ("basic_rnn_cell/bias", "basic_rnn_cell/kernel")),
     "all-variants-smallest": (("rnn",), LSTM_OF_TF1),
 }
 """Of each case the scopes of its cells, and the variables in each."""
@@ -332,7 +326,7 @@ def test_tf1_checkpoints_call_variables_after_scopes(recipe, case):
     kind="rounding",
     statement="The weights in a checkpoint of TensorFlow 1, put into torch, compute the same.",
     formula="torch.nn.LSTM with the gates i, j, f, o as i, f, j, o, and 1.0 added to the bias of f",
-    cases=INTO_ANOTHER,
+    cases=named("bidirectional-two-layers"),
     about=TF1,
     recipe="in_torch",
     dtypes=("float32",),
@@ -347,7 +341,7 @@ def test_a_tf1_checkpoint_in_torch_computes_the_same(recipe, adapter, experiment
     statement="Put into Keras, they do so there; those of GRUCell in `GRU(reset_after=False)`.",
     formula="keras.layers.LSTM with the gates i, j, f, o as i, f, j, o, and 1.0 added to the bias "
     "of f",
-    cases=named("two-layers", "bidirectional-two-layers", "gru-reset-before-smallest"),
+    cases=named("bidirectional-two-layers", "gru-reset-before-smallest"),
     about=TF1,
     recipe="in_keras",
     dtypes=("float32",),
@@ -432,7 +426,7 @@ def test_torch_files_that_do_not_fit_are_refused(adapter, experiment):
     statement="The weights in a file of torch, put into Keras, compute the same there.",
     formula="keras.layers.LSTM with weight_ih.T, weight_hh.T and bias_ih + bias_hh; a GRU with its "
     "gates as z, r, h and both biases",
-    cases=named("two-layers", "bidirectional-two-layers", "gru-smallest"),
+    cases=named("bidirectional-two-layers", "gru-smallest"),
     about=TORCH,
     recipe="in_keras",
     dtypes=("float32",),
@@ -447,7 +441,7 @@ def test_a_torch_file_in_keras_computes_the_same(recipe, adapter, experiment, or
     statement="Put into BasicLSTMCell, they do so there.",
     formula="kernel [weight_ih.T; weight_hh.T] with the gates as i, j, f, o, and 1.0 taken off the "
     "bias of f",
-    cases=INTO_ANOTHER,
+    cases=named("bidirectional-two-layers"),
     about=TORCH,
     recipe="in_tf1",
     dtypes=("float32",),

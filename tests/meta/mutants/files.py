@@ -200,7 +200,7 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         values(patch, layers().LSTMCell, change)
 
-    @mutant("states among the weights of a file", "keras-files-hold-no-states", cases=BOTH)
+    @mutant("states among the weights of a file", "keras-files-hold-no-states", cases=("rnn-no-bias",))
     def file_holds_the_states(patch):
         import numpy as np
 
