@@ -231,6 +231,32 @@ def test_weights_in_a_keras_checkpoint_are_the_layers(recipe, experiment):
 
 
 @claim(
+    kind="structure",
+    statement="In it a weight is called after the attributes on the way to it, from a layer that "
+    "is counted, and nothing else is there; Keras 3 counts the inputs as the first layer.",
+    formula="model/layer_with_weights-0/forward_layer/cell/kernel in Keras 2, "
+    "model/_operations/1/forward_layer/cell/kernel in Keras 3",
+    cases=LAYERS,
+    about=KERAS,
+    recipe="checkpoint",
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_checkpoints_call_weights_by_attributes(recipe, adapter, case):
+    layer_name, first = adapter.layers_in_a_checkpoint
+    halves = ("backward_layer/", "forward_layer/") if case.directions == 2 else ("",)
+    weights = ("kernel", "recurrent_kernel") if case.bias == "none" else (
+        "bias", "kernel", "recurrent_kernel",
+    )  # fmt: skip
+    expected = [
+        f"model/{layer_name.format(layer + first)}/{half}cell/{weight}"
+        for layer in range(case.layers)
+        for half in halves
+        for weight in weights
+    ]
+    assert_structure(sorted(recipe("saved").native["checkpoint"].arrays), expected)
+
+
+@claim(
     kind="exact",
     statement="So it does with cells stacked inside one `RNN`.",
     formula="tf.train.load_checkpoint(path).get_tensor("
@@ -320,6 +346,23 @@ def test_tf1_checkpoints_call_variables_after_scopes(recipe, case):
     scopes, variables = SCOPES_OF_TF1[case.name]
     expected = [f"{scope}/{variable}" for scope in scopes for variable in variables]
     assert_structure(list(recipe("saved").native["checkpoint"].arrays), expected)
+
+
+@claim(
+    kind="structure",
+    statement="Where they are trained with Adam, its two numbers for each are beside them, under "
+    "their names and `/Adam`, `/Adam_1`.",
+    formula="rnn/basic_lstm_cell/kernel, rnn/basic_lstm_cell/kernel/Adam, .../kernel/Adam_1",
+    cases=named("smallest"),
+    about=TF1,
+    recipe="saved_in_training",
+    dtypes=("float32",),
+)
+def test_tf1_checkpoints_hold_slots_under_the_weights(recipe):
+    slots = ("", "/Adam", "/Adam_1")
+    expected = [f"rnn/{variable}{slot}" for variable in BASIC for slot in slots]
+    found = list(recipe("saved_in_training").native["checkpoint"].arrays)
+    assert_structure(found, ["beta1_power", "beta2_power", *expected])
 
 
 @claim(

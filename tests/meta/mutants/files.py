@@ -8,7 +8,7 @@ from typing import Any
 
 from fixtures.adapters import adapters
 from tests.meta.mutants import Catalogue
-from tests.meta.mutants.models import around
+from tests.meta.mutants.models import around, with_other_default
 
 TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
 CATALOGUES = (TORCH, KERAS3, KERAS2, TF1)
@@ -20,6 +20,7 @@ IN_KERAS_FILE = "weights-in-a-keras-file-are-the-layers"
 IN_WEIGHTS_H5 = "weights-in-a-weights-h5-file-are-the-layers"
 IN_H5 = "weights-in-an-h5-file-are-the-layers"
 KERAS_NAMES = "keras-files-call-layers-after-their-class"
+CHECKPOINT_NAMES = "keras-checkpoints-call-weights-by-attributes"
 IN_CHECKPOINT = "weights-in-a-keras-checkpoint-are-the-layers"
 OF_TF1 = "weights-in-a-tf1-checkpoint-are-the-cells"
 TF1_NAMES = "tf1-checkpoints-call-variables-after-scopes"
@@ -200,7 +201,8 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         values(patch, layers().LSTMCell, change)
 
-    @mutant("states among the weights of a file", "keras-files-hold-no-states", cases=("rnn-no-bias",))
+    @mutant("states among the weights of a file", "keras-files-hold-no-states",
+            cases=("rnn-no-bias",))  # fmt: skip
     def file_holds_the_states(patch):
         import numpy as np
 
@@ -259,7 +261,7 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
     def h5_file_lists_the_bias_first(patch):
         listed(patch, adapter, lambda weights: weights[::-1])
 
-    @mutant("a half lost in a file", IN_CHECKPOINT, cases=BOTH)
+    @mutant("a half lost in a file", IN_CHECKPOINT, CHECKPOINT_NAMES, cases=BOTH)
     def checkpoint_loses_the_backward_layer(patch):
         def wrong(healthy, self, *args, **options):
             children = dict(healthy(self, *args, **options))
@@ -352,6 +354,11 @@ def checkpoint_holds_the_forget_bias(patch):
         return v1().concat([i, j, f + 1.0, o], axis=0)
 
     changed_when_saved(patch, change)
+
+
+@TF1.mutant("other names in a file", "tf1-checkpoints-hold-slots-under-the-weights")
+def optimizer_calls_its_slots_after_itself(patch):
+    with_other_default(patch, v1().train.AdamOptimizer, name="AdamOptimizer")
 
 
 @TF1.mutant("states among the weights of a file", TF1_NAMES)
