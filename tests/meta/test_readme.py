@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import configparser
 import re
+import sys
 
 import pytest
 
+from fixtures.adapters import adapters
 from fixtures.adapters.tensorflow import set_legacy_flag
 from fixtures.claims import all_claims
 from tests.meta.conftest import ROOT, need
@@ -16,24 +18,89 @@ ANSWERS = README.partition("\n## Answers\n")[2].partition("\n## ")[0]
 SECTIONS = dict(
     section.split("\n", 1) for section in re.split(r"^### ", ANSWERS, flags=re.MULTILINE)[1:]
 )
+CODE_BLOCK = r"```python\n(.*?)```"
 NEEDS = {"torch": "import torch", "keras3": "import keras", "tf1": "import tensorflow.compat.v1"}
 CODE = [
     pytest.param(
         code, id=f"{question}-{'-and-'.join(name for name in NEEDS if NEEDS[name] in code)}"
     )
     for question, text in SECTIONS.items()
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for code in re.findall(CODE_BLOCK, text, re.DOTALL)
 ]
 
 
-@pytest.mark.parametrize("code", CODE)
-def test_the_code_of_an_answer_runs(code):
+def run(code):
+    """Runs the code of an answer where what it needs is there."""
     set_legacy_flag()  # before TensorFlow is imported, as the README says
     for name, needed in NEEDS.items():
-        if needed in code:
+        if re.search(f"^{re.escape(needed)}$|^{re.escape(needed)} ", code, re.MULTILINE):
             need(name)
-    assert "assert " in code
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_the_code_of_an_answer_runs(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where it writes its files
+    assert "assert " in code
+    run(code)
+
+
+ABOUT_FILES = [one for one in CODE if "h5py" in one.values[0]]
+
+
+@pytest.mark.parametrize("code", ABOUT_FILES)
+def test_what_is_said_of_keras_files_is_so_of_those_of_keras_2(code, tmp_path, monkeypatch):
+    need("keras2")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "keras", adapters()["keras2"].keras())
+    run(code)
+
+
+FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, TORCH_INTO_KERAS, INTO_TF1 = (
+    "How do I load a TensorFlow 1 checkpoint into torch?",
+    "How do I load a TensorFlow 1 checkpoint into Keras?",
+    "How do I read the weights in a `.keras` file without Keras?",
+    "How do I read the weights in an `.h5` file without Keras?",
+    "How do I load a torch state_dict into Keras?",
+    "How do I load a torch state_dict into BasicLSTMCell?",
+)
+MISTAKES = [
+    (FROM_TF1, "f[-1] += 1.0", "pass"),
+    (FROM_TF1, "[i, f, j, o]", "[i, j, f, o]"),
+    (FROM_TF1, "whole[-units - 1 : -1].T", "whole[-units - 1 : -1]"),
+    (FROM_TF1, "= torch.zeros(4 * units)", "= whole[-1]"),
+    (FROM_TF1, 'cell_{layer}/basic_lstm_cell" for layer', 'cell_0/basic_lstm_cell" for layer'),
+    (FROM_TF1, '"bidirectional_rnn/bw/basic', '"bidirectional_rnn/fw/basic'),
+    (INTO_KERAS, "f[-1] += 1.0", "pass"),
+    (INTO_KERAS, '("fw", "bw")', '("bw", "fw")'),
+    (INTO_KERAS, "[i, f, j, o]", "[i, j, f, o]"),
+    (INTO_KERAS, "[u, r, candidate]", "[r, u, candidate]"),
+    (FROM_KERAS, "torch.cat([r, z, n])", "torch.cat([z, r, n])"),
+    (FROM_KERAS, "half[2][0], half[2][1]", "half[2][1], half[2][0]"),
+    (FROM_KERAS, "for half in (forward, backward)", "for half in (backward, forward)"),
+    (FROM_KERAS, "recurrent_kernel.T, bias, torch", "recurrent_kernel, bias, torch"),
+    (FROM_H5, '("backward_" in name)', '("forward_" in name)'),
+    (FROM_H5, "torch.zeros(24)", 'weights[f"bias{half}"]'),
+    (TORCH_INTO_KERAS, '(f"l{layer}", f"l{layer}_reverse")', '(f"l{layer}_reverse", f"l{layer}")'),
+    (TORCH_INTO_KERAS, 'for part in ("ih", "hh"))]', 'for part in ("ih",))]'),
+    (INTO_TF1, "f[-1] -= 1.0", "pass"),
+    (INTO_TF1, "[i, g, f, o]", "[i, f, g, o]"),
+    (INTO_TF1, "forget_bias=1.0", "forget_bias=0.0"),
+]
+"""Of an answer's code, what is right and what would be wrong."""
+
+
+@pytest.mark.parametrize(("question", "right", "wrong"), MISTAKES)
+def test_a_mistake_in_the_code_of_an_answer_is_seen(question, right, wrong, tmp_path, monkeypatch):
+    """Or at once, where the shapes do not fit."""
+    monkeypatch.chdir(tmp_path)
+    blocks = [
+        code for code in re.findall(CODE_BLOCK, SECTIONS[question], re.DOTALL) if right in code
+    ]
+    assert blocks
+    for code in blocks:
+        with pytest.raises((AssertionError, RuntimeError)):
+            run(code.replace(right, wrong))
 
 
 def anchor(heading):
