@@ -23,7 +23,7 @@ FILES = ("torch", "keras3", "keras2", "tf1")
 
 MORE_FILES = ("torch_cells",)
 
-FAMILIES = ("dropout", "layer_norm", "masks", "models", "state")
+FAMILIES = ("dropout", "layer_norm", "masks", "models", "precision", "state")
 """A file for each family of claims whose mutants, of several adapters, stand together; it has
 `CATALOGUES`."""
 
