@@ -29,9 +29,8 @@ STACKS = named("two-layers", "bidirectional-two-layers")
 ONE_LAYER = named("smallest", "gru-smallest")
 
 SIXTEEN_BITS = named(
-    "two-layers", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest",
-    "masked-right-lstm-from-zero", "two-hundred-features",
-)  # fmt: skip
+    "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "two-hundred-features"
+)
 
 KERAS_3 = About(
     lambda adapter: hasattr(adapter, "quantize"), because="it is about Keras 3's own interface"
@@ -96,7 +95,9 @@ def test_half_values_are_the_oracles(recipe, experiment, oracle_of_sums_in_float
     recipe="in_precision",
 )
 def test_half_steps_round_every_operation(recipe, oracle_once_a_step):
-    assert_beyond_rounding(dict(recipe("in_precision").tensors()), dict(oracle_once_a_step.tensors()))
+    assert_beyond_rounding(
+        dict(recipe("in_precision").tensors()), dict(oracle_once_a_step.tensors())
+    )
 
 
 # torch
@@ -112,7 +113,9 @@ def test_half_steps_round_every_operation(recipe, oracle_once_a_step):
     recipe="in_precision",
 )
 def test_torch_float16_rounds_every_operation(recipe, oracle_once_a_step):
-    assert_beyond_rounding(dict(recipe("in_precision").tensors()), dict(oracle_once_a_step.tensors()))
+    assert_beyond_rounding(
+        dict(recipe("in_precision").tensors()), dict(oracle_once_a_step.tensors())
+    )
 
 
 @claim(
@@ -126,7 +129,9 @@ def test_torch_float16_rounds_every_operation(recipe, oracle_once_a_step):
     recipe="bfloat16_lstm",
 )
 def test_torch_bfloat16_lstm_rounds_once_a_step(recipe, oracle_once_a_step):
-    assert_within_rounding(dict(recipe("bfloat16_lstm").tensors()), dict(oracle_once_a_step.tensors()))
+    assert_within_rounding(
+        dict(recipe("bfloat16_lstm").tensors()), dict(oracle_once_a_step.tensors())
+    )
 
 
 @claim(
@@ -235,9 +240,7 @@ def test_torch_float16_quantisation_rounds_weights_alone(recipe, experiment):
         return replace(one, **kernels)
 
     oracle = oracle_of(experiment.with_weights(rounded))
-    assert_within_rounding(
-        dict(recipe("with_float16_weights").tensors()), dict(oracle.tensors())
-    )
+    assert_within_rounding(dict(recipe("with_float16_weights").tensors()), dict(oracle.tensors()))
 
 
 # Keras

@@ -1,4 +1,4 @@
-"""Precisions, wrong on purpose: sums of 16 bits, casts left out or made twice, steps of other sizes.
+"""Precisions, wrong on purpose: sums of 16 bits, casts left out, steps of other sizes.
 
 Most imitate what was wrong in a release once; the upstream report stands beside them.
 """
