@@ -36,7 +36,7 @@ CAST = "keras-mixed-layers-cast-a-given-state"
 HANDED_ON = "keras-mixed-states-go-from-layer-to-layer"
 STATEFUL = "keras-mixed-layers-can-be-stateful"
 REFUSED = "keras-refuses-to-quantize-a-recurrent-layer"
-LEFT_ALONE = "keras-quantized-models-leave-a-recurrent-layer-alone"
+LEFT_ALONE = "keras-quantized-models-leave-recurrent-layers"
 
 MANY_TERMS = ("two-hundred-features",)
 
