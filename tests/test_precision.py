@@ -1,0 +1,382 @@
+"""Numbers of 16 bits and of 8: what is held in what, what is computed in what, and how it rounds.
+
+`fixtures.oracle.models` has the models of rounding that are told apart here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fixtures.cases import HALVES, named
+from fixtures.checks.compare import (
+    assert_beyond_rounding,
+    assert_each_within_rounding,
+    assert_refused,
+    assert_same_bits,
+    assert_structure,
+    assert_within_rounding,
+)
+from fixtures.claims import KERAS, TORCH, About, claim
+from fixtures.oracle.models import SumsInFloat32, quantized_oracle_of
+from fixtures.oracle.rounding import oracle_of
+
+STACK = named("two-layers")
+"""Large enough for a root mean square."""
+
+STACKS = named("two-layers", "bidirectional-two-layers")
+ONE_LAYER = named("smallest", "gru-smallest")
+
+SIXTEEN_BITS = named(
+    "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "two-hundred-features"
+)
+
+KERAS_3 = About(
+    lambda adapter: hasattr(adapter, "quantize"), because="it is about Keras 3's own interface"
+)
+CASTS_STATES = About(
+    lambda adapter: adapter.interface == "keras" and not adapter.strict_about_states,
+    because="it is about Keras 3, which casts states; Keras 2 takes its own precision alone",
+)
+
+
+def arrays_of(weights):
+    return {
+        f"{name} of layer {layer}, direction {direction}": array
+        for (layer, direction), one in weights.items()
+        for name, array in one.canonical()
+    }
+
+
+# 16 bits, in every framework
+
+
+@claim(
+    kind="exact",
+    statement="Weights of 16 bits read back from the framework are those that were loaded.",
+    formula="canonical -> framework -> canonical",
+    cases=SIXTEEN_BITS,
+    dtypes=HALVES,
+    recipe="in_precision",
+)
+def test_half_weights_read_back_are_those_loaded(recipe, experiment):
+    assert_same_bits(arrays_of(recipe("in_precision").weights), arrays_of(experiment.weights))
+
+
+@claim(
+    kind="rounding",
+    statement="In float16 and bfloat16 products of matrices are summed up in float32: each "
+    "operation rounds once, and no term of a sum does.",
+    formula="output, h, c == oracle, to within one rounding of 16 bits for each operation",
+    cases=SIXTEEN_BITS,
+    dtypes=HALVES,
+    recipe="in_precision",
+)
+def test_half_values_are_the_oracles(recipe, experiment, oracle_of_sums_in_float32):
+    runs, counts = (recipe("in_precision"), oracle_of_sums_in_float32), experiment.output_mask
+    found, expected = (dict(one.tensors()) for one in runs)
+    assert_within_rounding(
+        found | {"output": found["output"][counts]},
+        expected | {"output": expected["output"][counts]},
+    )
+
+
+@claim(
+    kind="different",
+    statement="A step of 16 bits rounds each of its operations: more than its states are rounded.",
+    formula="output, h, c != oracle, to within one rounding of h and of c in each step",
+    cases=STACK,
+    about=About(
+        lambda adapter: adapter.interface != "torch",
+        because="in torch it is so in float16 alone (torch-float16-rounds-every-operation)",
+    ),
+    dtypes=HALVES,
+    recipe="in_precision",
+)
+def test_half_steps_round_every_operation(recipe, oracle_once_a_step):
+    run = recipe("in_precision")
+    assert_beyond_rounding(dict(run.tensors()), dict(oracle_once_a_step.tensors()))
+
+
+# torch
+
+
+@claim(
+    kind="different",
+    statement="torch's LSTM in float16 rounds each of its operations.",
+    formula="output, h_n, c_n != oracle, to within one rounding of h and of c in each step",
+    cases=STACKS,
+    about=TORCH,
+    dtypes=("float16",),
+    recipe="in_precision",
+)
+def test_torch_float16_rounds_every_operation(recipe, oracle_once_a_step):
+    run = recipe("in_precision")
+    assert_beyond_rounding(dict(run.tensors()), dict(oracle_once_a_step.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="torch's LSTM in bfloat16 computes a step in float32 and rounds its states alone, "
+    "where oneDNN has a kernel for it.",
+    formula="output, h_n, c_n == oracle, to within one rounding of h and of c in each step",
+    cases=STACKS,
+    about=TORCH,
+    dtypes=("bfloat16",),
+    recipe="bfloat16_lstm",
+)
+def test_torch_bfloat16_lstm_rounds_once_a_step(recipe, oracle_once_a_step):
+    run = recipe("bfloat16_lstm")
+    assert_within_rounding(dict(run.tensors()), dict(oracle_once_a_step.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="Under autocast an LSTM of float32 does what it does when weights, inputs and states "
+    "are cast to bfloat16, and its own weights stay as they are.",
+    formula="autocast: lstm(x, state) == lstm.to(bfloat16)(x.to(bfloat16), state.to(bfloat16))",
+    cases=STACK,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="autocast",
+)
+def test_torch_autocast_is_the_lstm_in_bfloat16(recipe, experiment):
+    cast, rounded = recipe("autocast"), recipe("rounded_to_bfloat16")
+    assert_same_bits(
+        dict(cast.tensors()) | arrays_of(cast.weights),
+        dict(rounded.tensors()) | arrays_of(experiment.weights),
+    )
+
+
+@claim(
+    kind="structure",
+    statement="Under autocast LSTM and RNN come out in bfloat16; a GRU, a cell with gates, and an "
+    "LSTM of a packed batch in float32, but for a packed batch whose rows are of one length.",
+    formula="autocast: lstm(x).dtype == bfloat16; gru(x).dtype == lstm(packed).dtype == float32",
+    cases=named("two-layers"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="autocast_dtypes",
+)
+def test_torch_autocast_leaves_some_in_float32(recipe):
+    half, whole = "bfloat16", "float32"
+    assert_structure(
+        recipe("autocast_dtypes"),
+        {
+            "LSTM": [half, half, half],
+            "LSTM from a state": [half, half, half],
+            "LSTM of a packed batch": [whole, whole, whole],
+            "LSTM of a packed batch from a state": [whole, whole, whole],
+            "LSTM of a packed batch of one length": [half, half, half],
+            "GRU": [whole, whole],
+            "RNN": [half, half],
+            "LSTMCell": [whole, whole],
+            "GRUCell": [whole],
+            "RNNCell": [half],
+        },
+    )
+
+
+@claim(
+    kind="exact",
+    statement="Quantised to int8, each matrix of weights is rounded to the nearest of 256 steps, "
+    "which reach as far as the largest of them.",
+    formula="step == max(abs(w)) / 127.5; numbers == clip(round(w / step), -128, 127)",
+    cases=named("two-layers", "gru-smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="quantized",
+)
+def test_torch_int8_weights_are_the_nearest_steps(adapter, experiment):
+    held, loaded = adapter.quantized_weights(experiment), adapter.torch_weights(experiment)
+    step = {name: np.float32(np.abs(one).max()) / np.float32(127.5) for name, one in loaded.items()}
+    assert_same_bits(
+        {name: one.numbers for name, one in held.items()}
+        | {f"step of {name}": np.array([one.step], np.float32) for name, one in held.items()},
+        {
+            name: np.clip(np.rint(one / step[name]), -128, 127).astype(np.int8)
+            for name, one in loaded.items()
+        }
+        | {f"step of {name}": np.array([one]) for name, one in step.items()},
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Quantised to int8, a layer is as far from float32 as half a step of every weight, "
+    "and of every x and h in each call, takes it.",
+    formula="output, h_n, c_n == oracle, to within replicas that are half a step away",
+    cases=named("smallest", "bidirectional", "gru-smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="quantized",
+)
+def test_torch_int8_is_half_a_step_away(recipe, experiment):
+    oracle = quantized_oracle_of(experiment)
+    assert_within_rounding(dict(recipe("quantized").tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="Quantised to float16, an LSTM computes in float32 with weights rounded to float16, "
+    "and rounds nothing else.",
+    formula="output, h_n, c_n == oracle of the weights in float16",
+    cases=STACKS,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="with_float16_weights",
+)
+def test_torch_float16_quantisation_rounds_weights_alone(recipe, experiment):
+    def rounded(one):
+        kernels = {
+            name: array.astype(np.float16).astype(np.float32)
+            for name, array in one.by_name()
+            if name in ("kernel", "recurrent_kernel")
+        }
+        return replace(one, **kernels)
+
+    oracle = oracle_of(experiment.with_weights(rounded))
+    assert_within_rounding(dict(recipe("with_float16_weights").tensors()), dict(oracle.tensors()))
+
+
+# Keras
+
+
+@claim(
+    kind="structure",
+    statement="A policy of one precision holds and computes everything in it; a mixed one holds "
+    "weights in float32 and computes outputs and states in 16 bits: of every layer, whether the "
+    "policy is its own or that of all layers.",
+    formula="mixed_float16: weights float32, output float16, states float16",
+    cases=named("one-step"),
+    about=KERAS,
+    dtypes=("bfloat16", "float64"),
+    recipe="policies",
+)
+def test_keras_policies_say_what_is_held_in_what(recipe):
+    found = recipe("policies")
+
+    def expected(policy):
+        computed = policy.removeprefix("mixed_")
+        weights = computed if policy == computed else "float32"
+        return {"weights": weights, "output": computed, "states": computed}
+
+    assert_structure(
+        found, {name: expected(name.partition(", ")[2].partition(" ")[0]) for name in found}
+    )
+
+
+@claim(
+    kind="exact",
+    statement="A mixed layer keeps its weights in float32 and computes with them, its inputs and "
+    "its states rounded to 16 bits: what a layer of 16 bits does with the rounded ones.",
+    formula="layer(mixed_float16, w) == layer(float16, w.astype(float16))",
+    cases=ONE_LAYER,
+    about=KERAS,
+    dtypes=("float32",),
+    recipe="mixed_and_rounded",
+)
+def test_keras_mixed_layers_compute_with_rounded_weights(recipe, experiment):
+    found = recipe("mixed_and_rounded")
+    mixed = {f"{half}, {n}": a for half, (one, _) in found.items() for n, a in one.tensors()}
+    rounded = {f"{half}, {n}": a for half, (_, one) in found.items() for n, a in one.tensors()}
+    for half, (one, _) in found.items():
+        mixed |= {f"{half}, {n}": a for n, a in arrays_of(one.weights).items()}
+        rounded |= {f"{half}, {n}": a for n, a in arrays_of(experiment.weights).items()}
+    assert_same_bits(mixed, rounded)
+
+
+@claim(
+    kind="exact",
+    statement="The policy of all layers does what the same dtype of each does.",
+    formula="set_dtype_policy(float64); lstm(x) == LSTM(dtype=float64)(x)",
+    cases=ONE_LAYER,
+    about=KERAS,
+    dtypes=("float64",),
+    recipe="under_the_policy_of_all",
+)
+def test_keras_policy_of_all_is_that_of_each(recipe, run):
+    assert_same_bits(dict(recipe("under_the_policy_of_all").tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A mixed layer casts an initial state of float32 to its own precision.",
+    formula="layer(x, state.astype(float32)) == layer(x, state)",
+    cases=named("smallest"),
+    about=CASTS_STATES,
+    dtypes=HALVES,
+    recipe="from_a_state_of_float32",
+)
+def test_keras_mixed_layers_cast_a_given_state(recipe):
+    cast, own = recipe("from_a_state_of_float32"), recipe("in_mixed_precision")
+    assert_same_bits(dict(cast.tensors()), dict(own.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="In a model under a mixed policy an encoder's states are where a decoder begins.",
+    formula="Model(x, decoder(x, encoder(x).states)): encoder from zeros, decoder from its states",
+    cases=named("one-step"),
+    about=KERAS,
+    dtypes=("float16",),
+    recipe="mixed_in_a_model",
+)
+def test_keras_mixed_states_go_from_layer_to_layer(recipe, experiment):
+    encoder, decoder = recipe("mixed_in_a_model")
+    starts = {"encoder": (encoder, None), "decoder": (decoder, encoder.state)}
+    oracles = {
+        name: oracle_of(replace(experiment, initial=initial), model=SumsInFloat32)
+        for name, (_, initial) in starts.items()
+    }
+    assert_each_within_rounding(
+        {
+            name: (dict(run.tensors()), dict(oracles[name].tensors()))
+            for name, (run, _) in starts.items()
+        }
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="A stateful layer under a mixed policy goes on from where it was.",
+    formula="lstm(x[:, :half]); lstm(x[:, half:]) == lstm(x)",
+    cases=named("smallest-from-zero"),
+    about=KERAS,
+    dtypes=HALVES,
+    recipe="mixed_and_stateful",
+)
+def test_keras_mixed_layers_can_be_stateful(recipe, oracle_of_sums_in_float32):
+    run = recipe("mixed_and_stateful")
+    assert_within_rounding(dict(run.tensors()), dict(oracle_of_sums_in_float32.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="Keras quantises no recurrent layer.",
+    formula='LSTM(units).quantize("int8") raises',
+    cases=ONE_LAYER,
+    about=KERAS_3,
+    dtypes=("float32",),
+    recipe="quantize",
+)
+def test_keras_refuses_to_quantize_a_recurrent_layer(adapter, experiment):
+    assert_refused(lambda: adapter.quantize(experiment), NotImplementedError, "quantize")
+
+
+@claim(
+    kind="exact",
+    statement="A model that is quantised to int8 leaves a recurrent layer as it is.",
+    formula='model.quantize("int8"); lstm(x) == lstm(x) before',
+    cases=named("smallest"),
+    about=KERAS_3,
+    dtypes=("float32",),
+    recipe="in_a_quantized_model",
+)
+def test_keras_quantized_models_leave_recurrent_layers(recipe, run):
+    left = recipe("in_a_quantized_model")
+    assert_same_bits(
+        dict(left.tensors()) | arrays_of(left.weights),
+        dict(run.tensors()) | arrays_of(run.weights),
+    )
