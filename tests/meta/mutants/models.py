@@ -386,10 +386,6 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         around(patch, keras().layers.Bidirectional, "__init__", wrong)
 
-    @mutant("a mask handed on without a time axis", "keras-masks-go-on-with-sequences-alone")
-    def rnn_hands_its_mask_on_with_one_output(patch):
-        patch.setattr(keras().layers.RNN, "compute_mask", lambda self, _, mask: mask)
-
     @mutant("parameters miscounted", "keras-count-params-counts-the-weights")
     def lstm_counts_a_bias_twice(patch):
         patch.setattr(
