@@ -22,6 +22,7 @@ ONE_WIDTH, ONE_RANK = (
 STATE_SHAPE = "states-of-another-shape-are-refused"
 ONE_ROW = "a-state-of-one-row-is-not-spread"
 STEP_ROW = "a-step-layer-spreads-no-state-of-one-row"
+EVERY_ROW = "keras-step-layers-begin-every-row-in-a-state-of-one"
 NUMBER = "a-state-too-many-or-too-few-is-refused"
 EMPTY = "an-empty-batch-gives-an-empty-output"
 NO_UNITS = "a-layer-without-units-is-refused"
@@ -436,6 +437,17 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
             return x if x.shape[-1] == wide else ops().concat([x[..., :1]] * wide)
 
         called_with(patch, keras().layers.LSTM, inputs)
+
+    @mutant("a state of one row for the first row alone", EVERY_ROW)
+    def step_layer_begins_its_other_rows_in_zeros(patch):
+        import tensorflow as tf
+
+        def wrong(healthy, self, inputs, states, *args, **options):
+            rows = int(inputs.shape[0])
+            padded = [tf.pad(one, [[0, rows - int(one.shape[0])], [0, 0]]) for one in states]
+            return healthy(self, inputs, padded, *args, **options)
+
+        around(patch, keras().layers.LSTMCell, "call", wrong)
 
     @mutant("wrong rank taken", ONE_RANK)
     def lstm_takes_inputs_of_four_axes(patch):
