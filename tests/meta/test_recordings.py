@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -562,6 +564,16 @@ def test_another_folder_is_run_and_accounted_for(recorded_project, copy, tmp_pat
     assert f"recorded vectors in {tmp_path}: 1 of 2 files used: numpy 1" in result.stdout
     why = "the suite has no stack of different kinds of cells"
     assert f"left out: 1, as {why}: multi2_mixed_lstm_gru__f64" in result.stdout
+
+
+def test_a_failure_on_another_folder_is_repeated_there(recorded_project, copy, tmp_path):
+    wrong = read(FOLDER / "lstm_fb0__f64.npz").tensors["output"] + 1
+    copy("lstm_fb0__f64", outputs=wrong)
+    first = recorded_project.pytest(f"--recorded={tmp_path}")
+    [command] = re.findall(r"rerun +(pytest .*)$", first.stdout, re.MULTILINE)
+    assert shlex.split(command)[-1] == f"--recorded={tmp_path}"
+    again = recorded_project.pytest(*shlex.split(command)[1:])
+    assert "1 failed" in again.stdout
 
 
 def test_what_is_left_of_the_suites_own_files_is_said_in_one_line(recorded_project):
