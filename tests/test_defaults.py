@@ -7,6 +7,7 @@ called rightly shows in what they make of inputs that fit.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,8 +17,10 @@ from fixtures.checks.compare import (
     assert_same_bits,
     assert_structure,
     assert_ways_agree,
+    assert_within_rounding,
 )
 from fixtures.claims import KERAS, TF1, TORCH, About, claim
+from fixtures.oracle.rounding import oracle_of
 
 FRAMEWORKS = About(
     lambda one: one.interface != "numpy", "it is about what a framework does beyond the equations"
@@ -349,6 +352,25 @@ def test_a_step_layer_spreads_no_state_of_one_row(adapter, experiment):
     calls = one_row(adapter, experiment)
     steps = {way: call for way, call in calls.items() if way.startswith("step layer")}
     assert_each_refused(steps, adapter.refuses_with())
+
+
+@claim(
+    kind="rounding",
+    statement="Where Keras's step layers take a state of one row for a batch of several, every row "
+    "begins in it.",
+    formula="cell(x[:, 0], h0[:1]) == cell(x[:, 0], repeat(h0[:1]))",
+    cases=TWO,
+    about=KERAS,
+    dtypes=ONE_DTYPE,
+)
+def test_keras_step_layers_begin_every_row_in_a_state_of_one(adapter, experiment):
+    initial = experiment.initial.map(lambda one: np.repeat(one[:1], len(one), axis=0))
+    expected = oracle_of(replace(experiment, dense=None).only_step(0, initial))
+    found = adapter.step_from_one_row(experiment)
+    assert_within_rounding(
+        dict(zip(experiment.cell.states, found, strict=True)),
+        {name: dict(expected.states())[f"{name}[0, 0]"] for name in experiment.cell.states},
+    )
 
 
 @claim(

@@ -21,6 +21,7 @@ from fixtures.cases.dropout import (
     row_with_masks,
     showing,
     showing_nothing,
+    showing_reset,
     with_input_mask,
 )
 from fixtures.checks.compare import (
@@ -32,7 +33,7 @@ from fixtures.checks.compare import (
 )
 from fixtures.claims import KERAS, TF1, TORCH, About, claim
 from fixtures.model.experiment import Upstream
-from fixtures.model.perlayer import State
+from fixtures.model.perlayer import PerLayer, State
 from fixtures.oracle.rounding import gradients_of, oracle_of
 
 STACKS = named("two-layers", "gru-two-layers", "rnn-two-layers")
@@ -85,6 +86,22 @@ def masks_of_gates(adapter, experiment, kernel, gates=None, **rates):
         for gate in gates
     ]
     return np.stack(of_gates, axis=1)
+
+
+def masks_reset_before(adapter, experiment, **rates):
+    """The masks of the state for the gates of a GRU that resets before, `[batch, gates, elements]`.
+
+    That of r is read off where n keeps the unit that it is led to, so it is led to one after
+    another. Where n keeps none, nothing comes of r.
+    """
+    found = masks_of_gates(adapter, experiment, "recurrent_kernel", "zn", **rates)
+    n = adapter.dropped(showing(experiment, "recurrent_kernel", "n"), **rates).output
+    units, of_r = experiment.units[0], np.zeros_like(found[:, 0])
+    for shift in range(units):
+        shown = adapter.dropped(showing_reset(experiment, shift), **rates).output
+        of_r |= np.roll(kept(shown, n)[:, 0], -shift, axis=-1)
+    by_gate = {"z": found[:, 0], "r": of_r, "n": found[:, 1]}
+    return np.stack([by_gate[gate] for gate in experiment.cell.gates], axis=1)
 
 
 def two_gates(experiment):
@@ -198,6 +215,21 @@ def test_dropout_drops_as_many_as_it_says(adapter, experiment):
 # torch
 
 
+def layers_apart(adapter, experiment, found, oracle):
+    """Each of two layers that a run in training found, and what the oracle says of it: of the upper
+    one, on what the masks leave of the lower one's output."""
+    experiment = replace(experiment, dense=None)
+    below = adapter.run(experiment.only_layer(0, experiment.inputs)).output
+    upper = experiment.only_layer(1, doubled(below, masks(adapter, experiment)))
+    lower = {name: one for name, one in found.tensors() if "[0, " in name}
+    top = {name.replace("[1, ", "[0, "): one for name, one in found.tensors() if name not in lower}
+    of_lower = {name: one for name, one in oracle.tensors() if name in lower}
+    return {
+        "lower layer": (lower, of_lower),
+        "upper layer": (top, dict(oracle_of(upper).tensors())),
+    }
+
+
 @claim(
     kind="rounding",
     statement="torch drops what a layer hands to the next one, doubles what it keeps at p = 0.5, "
@@ -216,16 +248,23 @@ def test_dropout_drops_as_many_as_it_says(adapter, experiment):
     recipe="dropout",
 )
 def test_torch_dropout_is_between_layers(adapter, recipe, experiment, oracle):
-    experiment = replace(experiment, dense=None)
-    below = adapter.run(experiment.only_layer(0, experiment.inputs)).output
-    upper = experiment.only_layer(1, doubled(below, masks(adapter, experiment)))
-    found, expected = recipe("dropout"), oracle_of(upper)
-    lower = {name: one for name, one in found.tensors() if "[0, " in name}
-    top = {name.replace("[1, ", "[0, "): one for name, one in found.tensors() if name not in lower}
-    of_lower = {name: one for name, one in oracle.tensors() if name in lower}
-    assert_each_within_rounding(
-        {"lower layer": (lower, of_lower), "upper layer": (top, dict(expected.tensors()))}
-    )
+    found = recipe("dropout")
+    assert_each_within_rounding(layers_apart(adapter, experiment, found, oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="So it does of packed rows: of each up to its own end.",
+    formula="h[1] = layer_1(pack(2 * mask * layer_0(pack(x))))",
+    cases=named("two-layers", "gru-bidirectional-two-layers"),
+    about=TORCH,
+    recipe="dropout",
+    dtypes=("float32",),
+)
+def test_torch_dropout_of_packed_rows_is_between_layers(adapter, experiment, oracle_of_short_rows):
+    packed = experiment.short_rows()
+    found = adapter.dropped(packed)
+    assert_each_within_rounding(layers_apart(adapter, packed, found, oracle_of_short_rows))
 
 
 @claim(
@@ -349,6 +388,22 @@ def test_keras_recurrent_dropout_is_of_the_state(adapter, recipe, experiment):
             for row, pair in with_gate_masks(run, experiment, recurrent_kernel=found).items()
         }
     )
+
+
+@claim(
+    kind="rounding",
+    statement="A GRU that resets before drops the state on its way into each gate, too: it resets "
+    "what `recurrent_dropout` keeps for the candidate.",
+    formula="n = tanh(x @ kernel + (r * 2 * mask[n] * h) @ recurrent_kernel + bias)",
+    cases=named("gru-reset-before-smallest"),
+    about=KERAS,
+    recipe="recurrent_dropout",
+    dtypes=("float32",),
+)
+def test_keras_recurrent_dropout_comes_before_the_reset(adapter, recipe, experiment):
+    found = masks_reset_before(adapter, experiment, recurrent_dropout=0.5)
+    run = recipe("recurrent_dropout")
+    assert_each_within_rounding(with_gate_masks(run, experiment, recurrent_kernel=found))
 
 
 @claim(
@@ -617,6 +672,31 @@ def test_tf1_state_dropout_is_what_the_next_step_sees(adapter, recipe, experimen
             state = State(experiment.initial.h.map(lambda _, dropped=dropped: dropped))
         step = replace(experiment, dense=None).only_step(t, state)
         ways[f"step {t}"] = (output[:, t : t + 1], oracle_of(step).output)
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="rounding",
+    statement="With state_keep_prob=0.5 an LSTM goes on from h dropped and doubled, other elements "
+    "at every step, and from c as it is.",
+    formula="h[t], c[t] = cell(x[t], 2 * mask[t] * h[t - 1], c[t - 1]); output[t] == h[t]",
+    cases=named("smallest"),
+    about=TF1,
+    recipe="dropout_state_half",
+    dtypes=("float32",),
+)
+def test_tf1_state_dropout_leaves_c_alone(adapter, experiment):
+    mask = masks(adapter, experiment, "recurrent_kernel", state_keep_prob=0.5)
+    run = adapter.c_of_every_step_dropped(experiment, state_keep_prob=0.5)
+    state, ways = experiment.initial, {}
+    for t in range(experiment.time):
+        step = replace(experiment, dense=None).only_step(t, state)
+        expected, c = oracle_of(step), run.c_steps[0, 0][:, t]
+        found = {"output": run.output[:, t : t + 1], "c": c}
+        ways[f"step {t}"] = (found, {"output": expected.output, "c": expected.c[0, 0]})
+        if t + 1 < experiment.time:
+            h = doubled(run.output[:, t], mask[:, t + 1])
+            state = State(h=PerLayer(((h,),)), c=PerLayer(((c,),)))
     assert_each_within_rounding(ways)
 
 

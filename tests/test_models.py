@@ -150,26 +150,6 @@ def test_keras_computed_shape_has_both_widths(adapter, experiment):
 
 @claim(
     kind="structure",
-    statement="A layer hands its inputs' mask on with sequences, to each of them, and with nothing "
-    "else.",
-    formula="layer.compute_mask(x, mask) is mask with return_sequences, for outputs and no states",
-    cases=named("smallest", "gru-smallest", "rnn-smallest", "rnn-bidirectional-two-layers"),
-    about=KERAS,
-    dtypes=("float32",),
-)
-def test_keras_masks_go_on_with_sequences_alone(adapter, experiment, case):
-    found = [adapter.masks(experiment, **options) for options in options_of(case)]
-    states = case.directions * len(case.cell.states)
-    expected = [
-        [options["return_sequences"]] * (1 if options.get("merge_mode", "") is not None else 2)
-        + [False] * states * options["return_state"]
-        for options in options_of(case)
-    ]
-    assert_structure(found, expected)
-
-
-@claim(
-    kind="structure",
     statement="`count_params` of a layer counts its weights, and that of a model those of its "
     "layers.",
     formula="layer.count_params() == gates * units * (features + units + biases) * directions",

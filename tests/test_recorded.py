@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fixtures.cases.recorded_files import LAST, read
+from fixtures.cases.recorded_files import KEPT, LAST, MERGED, RESIDUAL, read
 from fixtures.checks.compare import assert_each_within_rounding
 from fixtures.claims import claim
-from fixtures.oracle.rounding import concatenated, gradients_of, oracle_of
+from fixtures.oracle.rounding import concatenated, gradients_of, merged, oracle_of, residual
 
 RECORDING = "TensorFlow 1.15.5"
 
@@ -24,10 +24,18 @@ def recording(case, dtype, of_today, work_out):
     return found, of_today if found.exact else work_out(found)
 
 
-def with_last_output(oracle):
-    """What the oracle says of everything that a layer may have returned."""
+def as_returned(oracle, found, seed):
+    """What the oracle says of everything that the layer of a recorded file may have returned."""
     top = [expected for (layer, _), expected in oracle.h.items() if layer == oracle.h.layers - 1]
-    return dict(oracle.tensors()) | {LAST: concatenated(*top)}
+    returned = dict(oracle.tensors()) | {LAST: concatenated(*top)}
+    if RESIDUAL in found.tensors:
+        returned[RESIDUAL] = residual(found.experiment, seed, found.weights)
+    if KEPT in found.tensors:
+        returned[KEPT] = oracle.output[found.kept]
+    if found.tensors.keys() & MERGED.values():
+        of_both = merged(found.experiment, seed, found.weights)
+        returned |= {name: of_both[mode] for mode, name in MERGED.items()}
+    return returned
 
 
 @claim(
@@ -41,14 +49,13 @@ def test_recorded_values_are_still_computed(run, oracle, case, check, run_cache)
     found, exact = recording(
         case,
         check.dtype,
-        with_last_output(oracle),
-        lambda file: with_last_output(
-            oracle_of(file.experiment, run_cache.seed, weights=file.weights)
-        ),
+        oracle,
+        lambda file: oracle_of(file.experiment, run_cache.seed, weights=file.weights),
     )
+    returned = as_returned(exact, found, run_cache.seed)
     assert_each_within_rounding(
         {
-            RECORDING: (found.tensors, {name: exact[name] for name in found.tensors}),
+            RECORDING: (found.tensors, {name: returned[name] for name in found.tensors}),
             "today": (dict(run.tensors()), dict(oracle.tensors())),
         }
     )

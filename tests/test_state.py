@@ -528,23 +528,6 @@ def test_keras_go_backwards_is_not_in_the_inputs_order(recipe, adapter, experime
 
 
 @claim(
-    kind="rounding",
-    statement="Under a mask go_backwards begins at each row's own last step.",
-    formula="LSTM(units, go_backwards=True)(x, mask).h[row] == lstm(x[row, :lengths[row]][::-1]).h",
-    sources=["D8"],
-    cases=BACKWARDS,
-    about=KERAS,
-)
-def test_keras_go_backwards_begins_where_the_mask_does(recipe, experiment):
-    inputs = experiment.inputs.copy()
-    for row, length in enumerate(experiment.lengths):
-        inputs[row, :length] = inputs[row, :length][::-1]
-    expected = oracle_of(replace(experiment, inputs=inputs).short_rows())
-    found = dict(recipe("backwards_with_lengths").state.tensors())
-    assert_within_rounding(found, {name: dict(expected.tensors())[name] for name in found})
-
-
-@claim(
     kind="exact",
     statement="Under a mask a row's last output is repeated as it was, of a cell whose output is "
     "not its first state, too.",

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from fixtures.plugin.condensing import condensed
+from fixtures.plugin.fuzzing import PROPERTY as RANDOM
 from fixtures.plugin.reporting import PROPERTY
 from tests.meta.conftest import Project
 
@@ -133,13 +134,40 @@ def report(claim="it-holds", adapter="torch", case="smallest", dtype="float32"):
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_simplest_case_is_shown(simpler, other, turned):
     reports = [report(**simpler), report(**other)]
-    (shown,) = condensed(reports[::-1] if turned else reports, 0)
+    (shown,) = condensed(reports[::-1] if turned else reports, "--seed 0")
     assert shown.user_properties is reports[0].user_properties
 
 
 def test_other_claims_and_adapters_are_other_failures():
     reports = [report(), report(claim="another"), report(adapter="numpy"), SimpleNamespace()]
-    assert condensed(reports, 0) == reports
+    assert condensed(reports, "--seed 0") == reports
+
+
+def random_report(numbers, claim="it-holds", adapter="torch", dtype="float32"):
+    """What a part of the random cases tells of a claim that does not hold on one."""
+    alarm = {"claim": claim, "adapter": adapter, "case": f"random-{numbers}", "dtype": dtype}
+    told = {"drawn": 1, "alarm": alarm | {"numbers": numbers}}
+    return SimpleNamespace(
+        user_properties=[(RANDOM, told)], toterminal=lambda out: out.line(f"of {numbers} numbers")
+    )
+
+
+def test_random_cases_on_which_a_claim_does_not_hold_are_one_block():
+    reports = [random_report(numbers) for numbers in (40, 8, 100)]
+    (shown,) = condensed(reports, "--seed 3")
+    lines = []
+    shown.toterminal(SimpleNamespace(line=lines.append, sep=lambda _, words: lines.append(words)))
+    assert lines == [
+        "of 8 numbers", "2 more like it", "pytest tests/test_random.py --adapters torch --seed 3",
+    ]  # fmt: skip
+
+
+def test_random_cases_stand_beside_named_ones():
+    reports = [
+        report(), random_report(8), random_report(8, adapter="numpy"),
+        random_report(8, claim="another"), SimpleNamespace(user_properties=[(RANDOM, {})]),
+    ]  # fmt: skip
+    assert condensed(reports, "--seed 0") == reports
 
 
 # Warnings.

@@ -196,6 +196,26 @@ def test_a_file_that_cannot_be_read_leaves_an_earlier_record_alone(project: Proj
     assert "record: none written, as nothing was run" in result.stdout
 
 
+STOPPED = """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    raise KeyboardInterrupt
+"""
+
+
+def test_a_run_that_is_stopped_before_its_first_check_says_what_it_lost(project: Project):
+    record = project.write("run.json", EARLIER)
+    project.write("stopping.py", STOPPED)
+    result = project.pytest("--record=run.json", "-p", "stopping", PYTHONPATH=".")
+    assert result.returncode == pytest.ExitCode.INTERRUPTED
+    found = json.loads(record.read_text())
+    assert not found["complete"]
+    assert {check["outcome"] for check in found["checks"]} <= {"not run", "not applicable"}
+    assert "record: run.json" in result.stdout.replace(str(project.path) + "/", "")
+
+
 def test_a_claim_that_picks_no_case_fails_in_one_sentence(project: Project):
     project.write("tests/test_small.py", ODD.replace('named("two-widths")', "lambda case: False"))
     result = project.pytest()

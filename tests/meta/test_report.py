@@ -532,9 +532,10 @@ def test_an_address_without_an_adapter_is_of_none(chromium, both):
     assert "adapter=numpy" not in state(chromium)
 
 
-def test_what_an_address_asks_for_and_is_not_there_is_ignored(chromium, both):
+def test_what_an_address_asks_for_and_is_not_there_is_taken_out_of_it(chromium, both):
     open_page(chromium, both["run"], fragment="?family=none&outcome=x&adapter=y&other=z&text=")
     assert state(chromium) == ["text=", "adapter=torch", "adapter=numpy", "family=", "outcome="]
+    assert chromium.current_url == both["run"].as_uri() + "?other=z"
     open_page(chromium, both["run"], fragment="?adapter=y&adapter=numpy&outcome=failed&%ff=%")
     assert state(chromium) == ["text=", "adapter=numpy", "family=", "outcome=failed"]
     assert chromium.get_log("browser") == []

@@ -35,6 +35,7 @@ DIRECTIONS = "masks of dropout shared by directions, or not"
 TORCH = Catalogue("torch")
 BETWEEN = "torch-dropout-is-between-layers"
 EVERY_STEP = "torch-draws-a-mask-for-every-step"
+PACKED = "torch-dropout-of-packed-rows-is-between-layers"
 
 
 def torch_forward(patch: Any, wrong: Callable[..., Any]) -> None:
@@ -168,6 +169,19 @@ def dropout_not_scaled(patch):
     torch_forward(patch, torch_layer_by_layer(drop))
 
 
+@TORCH.mutant("dropout lost beside an option", PACKED, cases=STACKS)
+def dropout_lost_where_rows_are_packed(patch):
+    import torch
+
+    def wrong(forward, self, x, hx):
+        packed = isinstance(x, torch.nn.utils.rnn.PackedSequence)
+        return torch_with(dropout=lambda _: 0.0)(forward, self, x, hx) if packed else forward(
+            self, x, hx
+        )  # fmt: skip
+
+    torch_forward(patch, wrong)
+
+
 @TORCH.mutant(STEPS, EVERY_STEP, cases=STACKS)
 def dropout_mask_for_all_steps(patch):
     def drop(x, rate):
@@ -200,6 +214,7 @@ def dropout_of_one_layer_without_a_warning(patch):
 KERAS3, KERAS2 = Catalogue("keras3"), Catalogue("keras2")
 OF_INPUTS = "keras-dropout-is-of-the-inputs"
 OF_STATE = "keras-recurrent-dropout-is-of-the-state"
+BEFORE_RESET = "keras-recurrent-dropout-comes-before-the-reset"
 BOTH = "keras-both-dropouts-do-their-own-work"
 ONE_LAYER = ("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest")
 LAYERS = ("LSTM", "GRU", "SimpleRNN")
@@ -324,7 +339,7 @@ def add_keras(catalogue: Catalogue) -> None:
     def dropout_not_scaled(patch):
         of_masks(patch, adapter, each(lambda mask: mask * 0.5), 0)
 
-    @catalogue.mutant(UNSCALED, OF_STATE, BOTH, cases=ONE_LAYER)
+    @catalogue.mutant(UNSCALED, OF_STATE, BOTH, BEFORE_RESET, cases=ONE_LAYER)
     def recurrent_dropout_not_scaled(patch):
         of_masks(patch, adapter, each(lambda mask: mask * 0.5), 1)
 
@@ -432,6 +447,7 @@ TF1_STACKS = ("two-layers", "rnn-two-layers")
 CELLS = ("smallest", "gru-reset-before-smallest", "rnn-smallest")
 TF1_INPUTS = "tf1-input-dropout-is-of-the-inputs"
 TF1_STATE = "tf1-state-dropout-is-what-the-next-step-sees"
+TF1_C = "tf1-state-dropout-leaves-c-alone"
 OF_H = "tf1-variational-dropout-is-of-h-at-every-step"
 ONE_MASK = "tf1-variational-dropout-has-one-mask"
 ANOTHER = "tf1-variational-dropout-draws-new-masks"
@@ -494,7 +510,14 @@ def input_dropout_not_scaled(patch):
     of_dropped(patch, lambda dropped, _, what: dropped * 0.5 if what == "input" else dropped)
 
 
-@TF1.mutant(UNSCALED, TF1_STATE, OF_H, cases=(*CELLS, "smallest-from-zero"))
+@TF1.mutant("dropout of the cell state", TF1_C, OF_H, cases=(*CELLS, "smallest-from-zero"))
+def state_dropout_is_of_c_too(patch):
+    wrap_dropout(
+        patch, lambda options: options | {"dropout_state_filter_visitor": lambda _: True}
+    )  # fmt: skip
+
+
+@TF1.mutant(UNSCALED, TF1_STATE, TF1_C, OF_H, cases=(*CELLS, "smallest-from-zero"))
 def state_dropout_not_scaled(patch):
     tf = import_tensorflow()
 

@@ -22,6 +22,7 @@ ONE_WIDTH, ONE_RANK = (
 STATE_SHAPE = "states-of-another-shape-are-refused"
 ONE_ROW = "a-state-of-one-row-is-not-spread"
 STEP_ROW = "a-step-layer-spreads-no-state-of-one-row"
+EVERY_ROW = "keras-step-layers-begin-every-row-in-a-state-of-one"
 NUMBER = "a-state-too-many-or-too-few-is-refused"
 EMPTY = "an-empty-batch-gives-an-empty-output"
 NO_UNITS = "a-layer-without-units-is-refused"
@@ -386,10 +387,6 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         around(patch, keras().layers.Bidirectional, "__init__", wrong)
 
-    @mutant("a mask handed on without a time axis", "keras-masks-go-on-with-sequences-alone")
-    def rnn_hands_its_mask_on_with_one_output(patch):
-        patch.setattr(keras().layers.RNN, "compute_mask", lambda self, _, mask: mask)
-
     @mutant("parameters miscounted", "keras-count-params-counts-the-weights")
     def lstm_counts_a_bias_twice(patch):
         patch.setattr(
@@ -440,6 +437,17 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
             return x if x.shape[-1] == wide else ops().concat([x[..., :1]] * wide)
 
         called_with(patch, keras().layers.LSTM, inputs)
+
+    @mutant("a state of one row for the first row alone", EVERY_ROW)
+    def step_layer_begins_its_other_rows_in_zeros(patch):
+        import tensorflow as tf
+
+        def wrong(healthy, self, inputs, states, *args, **options):
+            rows = int(inputs.shape[0])
+            padded = [tf.pad(one, [[0, rows - int(one.shape[0])], [0, 0]]) for one in states]
+            return healthy(self, inputs, padded, *args, **options)
+
+        around(patch, keras().layers.LSTMCell, "call", wrong)
 
     @mutant("wrong rank taken", ONE_RANK)
     def lstm_takes_inputs_of_four_axes(patch):

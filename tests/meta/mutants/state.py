@@ -277,7 +277,8 @@ def add_common(catalogue: Catalogue, seams: Seams) -> None:
         around(patch, seams, "LSTM", after=after)
 
     # <https://github.com/keras-team/keras/pull/1934>
-    @mutant("mask not reversed", "keras-go-backwards-begins-where-the-mask-does")
+    @mutant("mask not reversed", "masked-values-are-the-oracles",
+            cases=("masked-left-lstm-from-zero-backwards-last",))  # fmt: skip
     def go_backwards_leaves_the_mask(patch):
         def before(self, x, initial, mask):
             turned = self.go_backwards and mask is not None
