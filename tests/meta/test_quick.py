@@ -60,6 +60,7 @@ def test_every_claim_is_checked_on_every_adapter_that_it_applies_to():
     for nodeid in re.findall(r"^tests/\S+::\S+\[\S+\]$", result.stdout, re.MULTILINE):
         test, adapter, case, dtype = parts_of(nodeid)
         found.setdefault((test.rpartition("::")[2], adapter), []).append((case, dtype))
+    assert not [adapter for _, adapter in found if ":" in adapter], "a mode takes long to enter"
     running = [name for name, one in adapters().items() if not one.cannot_run()]
     for one in all_claims().values():
         for name in running:

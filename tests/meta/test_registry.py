@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fixtures.__main__
-from fixtures.adapters import RECIPES, adapters
+from fixtures.adapters import RECIPES, adapters, every_adapter
 from fixtures.adapters.numpy import Numpy
 from fixtures.adapters.torch import Torch
 from fixtures.cases import named_cases, recorded
@@ -54,7 +54,7 @@ def test_a_claim_is_checked_on_some_adapter_and_case(name):
     one = ALL[name]
     checked = [
         (adapter, case.name, dtype)
-        for adapter in adapters()
+        for adapter in every_adapter()
         if not claims.not_applicable(one, adapter)
         for case, dtype in claims.cases_of(one)
         if not claims.not_applicable_on(one, adapter, case, dtype)
@@ -83,7 +83,8 @@ def test_a_claim_is_about_some_adapter_and_says_why(about, sentence):
 def reasons(claim, **classes):
     """Why the claim is not about each of these adapters, where they are the only ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(claims, "adapters", lambda: {name: one() for name, one in classes.items()})
+        made = {name: one() for name, one in classes.items()}
+        patch.setattr(claims, "every_adapter", lambda: made)
         return {name: claims.not_applicable(ALL[claim], name) for name in classes}
 
 
