@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures.adapters import adapters, every_adapter
+from fixtures.adapters import adapters, every_adapter, torch_devices
+from fixtures.adapters.modes import OF_MODES
 from fixtures.cases import named_cases
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement, require_in_effect
@@ -16,7 +17,7 @@ from fixtures.checks.context import CheckContext
 from fixtures.checks.run_cache import RunCache
 from fixtures.claims import IN_MODES, all_claims, checked_in_every_mode, not_applicable
 from fixtures.claims.known import known_failures, matching
-from fixtures.errors import BadInput
+from fixtures.errors import BadInput, NotRun
 from fixtures.pages.modes import LEGEND, draw, lines_of
 from fixtures.records.record import read
 from tests.meta.conftest import ROOT, need
@@ -58,6 +59,7 @@ def test_a_mode_is_checked_by_default_on_values_and_on_itself(name):
     assert not any(
         checked_in_every_mode(one, name, CASES["smallest"], "float32")
         for one in all_claims().values()
+        if one.recipe not in OF_MODES
     )
 
 
@@ -92,6 +94,100 @@ def test_modes_are_asked_for_by_name_or_pattern(project):
         ids = [line for line in result.stdout.splitlines() if "::" in line]
         assert ids
         assert all("[torch:inference-" in one for one in ids)
+
+
+# Modes that are run by name alone, or not here.
+
+
+def mode_of(name, monkeypatch, **changes):
+    one = every_adapter()[name]
+    monkeypatch.setattr(one, "mode", replace(one.mode, **changes))
+    return one
+
+
+def test_a_mode_says_which_version_it_needs(monkeypatch):
+    need("torch:inference")
+    one = mode_of("torch:inference", monkeypatch, needs="torch >=1.0")
+    assert one.cannot_run() is None
+    one = mode_of("torch:inference", monkeypatch, needs="torch >=99")
+    version = one.versions()["torch"]
+    assert one.cannot_run() == f"it needs torch >=99, and {version} is installed"
+    assert one.left_out() == one.cannot_run()
+
+
+def test_a_mode_that_is_run_by_name_alone_can_run(monkeypatch):
+    need("torch:inference")
+    one = mode_of("torch:inference", monkeypatch, by_name_only="it is slow")
+    assert (one.cannot_run(), one.left_out()) == (None, "it is slow")
+
+
+def test_what_is_left_out_is_told_in_one_line_and_run_by_name(project):
+    need("torch:inductor")
+    left_out = [name for name, one in every_adapter().items() if one.left_out()]
+    collect = ("--collect-only", "-k", "holds")
+    told = project.pytest("-all", *collect).stdout
+    assert [f"  by name alone, or not here: {', '.join(left_out)}"] == [
+        line for line in told.splitlines() if "torch:inductor" in line
+    ]
+    assert "torch:inductor" not in project.pytest("--adapters", "torch:*", *collect).stdout
+    told = project.pytest("--adapters", "torch:inductor", *collect).stdout
+    assert "[torch:inductor-smallest-float32]" in told
+    assert "by name alone" not in told
+
+
+@pytest.mark.parametrize("option", [("-all", "--require-all"), ("--adapters", "torch:*")])
+def test_a_device_that_is_not_here_is_not_asked_for_by_all(project, option):
+    need("torch")
+    result = project.pytest(*option, "--collect-only", "-q", "-k", "holds")
+    assert "torch:mps" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps", "xpu"])
+def test_a_device_that_is_asked_for_and_not_here_is_a_failure(project, device):
+    need("torch")
+    if (reason := every_adapter()[f"torch:{device}"].cannot_run()) is None:
+        pytest.skip("it is here")
+    result = project.pytest("--adapters", f"torch:{device}")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    [line] = result.stderr.strip().splitlines()
+    assert line == f"ERROR: --adapters: torch:{device} cannot run here: {reason}."
+
+
+@pytest.mark.parametrize(
+    ("device", "version", "system", "machine", "reason"),
+    [
+        ("cpu", "2.13.0", "linux", "x86_64", None),
+        ("cuda", "2.13.0+cpu", "linux", "x86_64", "torch 2.13.0+cpu is built without CUDA"),
+        ("cuda", "2.13.0", "darwin", "arm64", "torch 2.13.0 is built without CUDA"),
+        ("cuda", "2.13.0+cu130", "win32", "AMD64", None),
+        ("mps", "2.13.0", "darwin", "arm64", None),
+        ("mps", "2.13.0", "darwin", "x86_64", "there is no MPS but on Apple silicon"),
+        ("xpu", "2.13.0+xpu", "linux", "x86_64", None),
+        ("xpu", "2.13.0+cu130", "linux", "x86_64", "torch 2.13.0+cu130 is built without XPU"),
+    ],
+)
+def test_which_devices_there_are_without_an_import(
+    monkeypatch, device, version, system, machine, reason
+):
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert torch_devices.missing(device, version) == reason
+
+
+def test_a_driver_is_looked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(torch_devices, "DRIVERS", (str(tmp_path / "nvidiactl"),))
+    assert torch_devices.missing("cuda", "2.13.0").startswith("there is no CUDA device here")
+    (tmp_path / "nvidiactl").touch()
+    assert torch_devices.missing("cuda", "2.13.0") is None
+
+
+def test_a_device_that_torch_does_not_have_after_all_proves_nothing():
+    need("torch")
+    if every_adapter()["torch:cuda"].cannot_run() is None:
+        pytest.skip("it is here")
+    with pytest.raises(NotRun, match="torch has no device cuda here"):
+        RunCache(0).loaded(every_adapter()["torch:cuda"])
 
 
 @pytest.mark.parametrize(
