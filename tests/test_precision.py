@@ -182,7 +182,7 @@ def test_torch_autocast_leaves_some_in_float32(recipe):
     kind="exact",
     statement="Quantised to int8, each matrix of weights is rounded to the nearest of 256 steps, "
     "which reach as far as the largest of them.",
-    formula="step == max(abs(w)) / 127.5; numbers == clip(round(w / step), -128, 127)",
+    formula="step == max(abs(w)) / 127.5; numbers == clip(round(w * (1 / step)), -128, 127)",
     cases=named("two-layers", "gru-smallest"),
     about=TORCH,
     dtypes=("float32",),
@@ -195,7 +195,7 @@ def test_torch_int8_weights_are_the_nearest_steps(adapter, experiment):
         {name: one.numbers for name, one in held.items()}
         | {f"step of {name}": np.array([one.step], np.float32) for name, one in held.items()},
         {
-            name: np.clip(np.rint(one / step[name]), -128, 127).astype(np.int8)
+            name: np.clip(np.rint(one * (np.float32(1) / step[name])), -128, 127).astype(np.int8)
             for name, one in loaded.items()
         }
         | {f"step of {name}": np.array([one]) for name, one in step.items()},
