@@ -319,7 +319,7 @@ def test_torch_optimizers_of_both_loops_agree(recipe, adapter, experiment, run_c
     for name, both in recipe("trained_for_each").items():
         expected = expected_of(experiment, replace(settings[name], steps=2), run_cache)
         for way, found in both.items():
-            ways |= {f"{way}, {mark}": one for mark, one in pairs(found, expected).items()}
+            ways |= {f"{name}, {way}, {mark}": one for mark, one in pairs(found, expected).items()}
     assert_each_within_rounding(ways)
 
 
