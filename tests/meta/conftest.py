@@ -115,10 +115,8 @@ class Project:
         return self.python("-m", "pytest", *self.without(), *adapters, *rest, cwd=cwd, **variables)
 
     def without(self) -> tuple[str, ...]:
-        """Plugins that are left out: one that shuffles, and Hypothesis's own, which imports all of
-        Hypothesis at the end of a run that draws nothing, and so takes as long as the rest."""
-        draws = (self.path / "tests" / "test_random.py").exists()
-        return ("-p", "no:randomly", *(() if draws else ("-p", "no:hypothesispytest")))
+        """The plugin that is left out, as it shuffles."""
+        return ("-p", "no:randomly")
 
 
 @pytest.fixture

@@ -71,13 +71,7 @@ def row(mutant: Mutant, everything: bool = False) -> Row:
 
 
 def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case, str]]:
-    if not_applicable(one, mutant.adapter):
-        return
-    applicable = [
-        (case, dtype)
-        for case, dtype in cases_of(one)
-        if not not_applicable_on(one, mutant.adapter, case, dtype)
-    ]
+    applicable = _applicable(one, mutant.adapter)
 
     def among(names: tuple[str, ...]) -> list[tuple[Case, str]]:
         return [pair for pair in applicable if pair[0].name in names]
@@ -96,6 +90,18 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
         others = [pair for pair in others if not known_to_fail(one, mutant.adapter, *pair)]
         yield from others if everything else others[:1]
+
+
+@functools.cache
+def _applicable(one: Claim, adapter: str) -> list[tuple[Case, str]]:
+    """What the claim is checked on, which is the same for hundreds of mutants."""
+    if not_applicable(one, adapter):
+        return []
+    return [
+        (case, dtype)
+        for case, dtype in cases_of(one)
+        if not not_applicable_on(one, adapter, case, dtype)
+    ]
 
 
 def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:

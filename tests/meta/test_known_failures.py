@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import pytest
 
 from fixtures.adapters import BACKEND, adapters
+from fixtures.cases import named_cases, recorded
 from fixtures.claims.known import known_failures, matching
 from fixtures.errors import BadInput
 from tests.meta.conftest import Project
@@ -16,6 +19,14 @@ ENTRY = {
     "reason": '"it is broken"',
     "link": '"https://example.org/1"',
 }
+
+
+def test_every_entry_is_about_a_case_that_can_be_read():
+    """A run asks for recorded cases by the names of their files alone."""
+    recordings = recorded.recordings(recorded.FOLDER).cases
+    names = ["random-0", *(one.name for one in (*named_cases(), *recordings))]
+    patterns = {case for entry in known_failures() for case in entry.case.split()}
+    assert [case for case in patterns if not fnmatch.filter(names, case)] == []
 
 
 def table(**changes: str | None) -> str:
@@ -104,7 +115,7 @@ def test_an_entry_that_matches_nothing_ends_in_one_sentence(project: Project):
         (table(claim='"no-such-claim"'), "there is no claim 'no-such-claim'"),
         (table(case='"no-such-case"'), "there is no case 'no-such-case'"),
         (table(case='"smallest no-such-case"'), "there is no case 'no-such-case'"),
-        (table(dtype='"float16"'), "there is no dtype 'float16'"),
+        (table(dtype='"float8"'), "there is no dtype 'float16'"),
         (table(backend='"theano"'), "there is no backend 'theano'"),
         (table(reason=None), "reason missing or unknown"),
         (table(colour='"red"'), "colour missing or unknown"),
