@@ -104,7 +104,7 @@ def test_an_entry_that_matches_nothing_ends_in_one_sentence(project: Project):
         (table(claim='"no-such-claim"'), "there is no claim 'no-such-claim'"),
         (table(case='"no-such-case"'), "there is no case 'no-such-case'"),
         (table(case='"smallest no-such-case"'), "there is no case 'no-such-case'"),
-        (table(dtype='"float16"'), "there is no dtype 'float16'"),
+        (table(dtype='"float8"'), "there is no dtype 'float8'"),
         (table(backend='"theano"'), "there is no backend 'theano'"),
         (table(reason=None), "reason missing or unknown"),
         (table(colour='"red"'), "colour missing or unknown"),
