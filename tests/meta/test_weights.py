@@ -517,7 +517,7 @@ def test_some_case_has_lengths_in_no_order():
         {"scale": float("inf")},
         {"dtypes": ("float32",)},
         {"dtypes": (), "one_dtype_because": "there is none"},
-        {"dtypes": ("float16",), "one_dtype_because": "it is another"},
+        {"dtypes": ("float8",), "one_dtype_because": "it is another"},
         {"bias": "zeros"},
         {"initial": "zero"},
         {"inputs": "integer"},
