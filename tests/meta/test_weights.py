@@ -413,6 +413,7 @@ ON_PURPOSE = {
     "line-by-line": {"features is units"},
     "mnist": {"time is features"},
     "mnist-digits": {"time is features"},
+    "trained-rows": {"time is features"},
 }
 """Equal sizes, and sizes of one, that the case's name or its source asks for."""
 
