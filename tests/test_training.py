@@ -85,6 +85,7 @@ def test_sgd_trains_every_weight_alike(recipe, adapter, experiment, run_cache):
     formula="u = momentum * u + d loss / d w; w -= rate * u",
     cases=named("trained"),
     recipe="trained",
+    dtypes=("float32",),
 )
 def test_momentum_trains_every_weight_alike(recipe, adapter, experiment, run_cache):
     ways = judged(recipe("trained"), "momentum", adapter, experiment, run_cache)
@@ -176,6 +177,7 @@ def test_three_layers_on_rows_of_images_train_alike(adapter, experiment, run_cac
     formula="torch: m' / (sqrt(v / (1 - beta_2^t)) + epsilon); others: m'' / (sqrt(v) + epsilon)",
     cases=named("trained"),
     recipe="trained",
+    dtypes=("float32",),
 )
 def test_adam_adds_epsilon_where_it_says(recipe, adapter, experiment, run_cache):
     ways = judged(recipe("trained"), "large epsilon", adapter, experiment, run_cache)
