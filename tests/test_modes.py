@@ -6,7 +6,8 @@ they belong and shapes right, is said by the claims of other files, which are ch
 
 from __future__ import annotations
 
-from fixtures.checks.compare import assert_same_bits, assert_structure
+from fixtures.cases import named
+from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
 from fixtures.claims import IN_A_MODE, SAME_BITS, claim
 
 
@@ -30,3 +31,72 @@ def test_a_mode_was_in_effect(run, mode):
 )
 def test_a_mode_that_carries_over_moves_no_bit(run, called_as_it_is):
     assert_same_bits(dict(run.tensors()), dict(called_as_it_is.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="What was made for one number of rows is called with another, and is not made anew.",
+    formula="made for a larger batch, called with this one == oracle",
+    recipe="made_for_another_batch",
+    cases=named("two-layers"),
+    about=IN_A_MODE,
+)
+def test_what_was_made_for_one_batch_takes_another(recipe, oracle):
+    run = recipe("made_for_another_batch")
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="What was made for one number of steps is called with another, and is not made anew.",
+    formula="made for more steps, called with these == oracle",
+    recipe="made_for_another_time",
+    cases=named("two-layers"),
+    dtypes=("float32",),
+    about=IN_A_MODE,
+)
+def test_what_was_made_for_one_length_takes_another(recipe, oracle):
+    """In float64 torch.compile writes out the steps, and makes another graph for more of them."""
+    run = recipe("made_for_another_time")
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="An exported program says of its results the shapes that the layer's have: h_n and "
+    "c_n have three axes.",
+    formula="shapes in the graph == shapes of output, h_n, c_n",
+    recipe="shapes_told",
+    cases=named("two-layers", "gru-two-layers"),
+    about=IN_A_MODE,
+)
+def test_exported_programs_tell_the_shapes_that_they_return(recipe):
+    told, returned = recipe("shapes_told").native
+    assert_structure(told, returned)
+
+
+@claim(
+    kind="rounding",
+    statement="Weights get their gradients where inputs and states ask for none, as in the first "
+    "layer of a model.",
+    formula="gradients by the weights alone == d loss / d weights",
+    recipe="gradients_of_weights",
+    cases=named("two-layers"),
+    about=IN_A_MODE,
+)
+def test_weights_learn_where_inputs_do_not(recipe, oracle_gradients):
+    gradients = recipe("gradients_of_weights").gradients
+    weights = {name: one for name, one in gradients.tensors() if "kernel" in name or "bias" in name}
+    assert_within_rounding(weights, {name: oracle_gradients[name] for name in weights})
+
+
+@claim(
+    kind="rounding",
+    statement="Several layers of one shape are called at once, each with its own weights.",
+    formula="vmap over [zeros, weights] at [1] == oracle",
+    recipe="vmapped",
+    cases=named("two-layers"),
+    about=IN_A_MODE,
+)
+def test_vmap_over_weights_is_a_layer_for_each(recipe, oracle):
+    assert_within_rounding(dict(recipe("vmapped").tensors()), dict(oracle.tensors()))
