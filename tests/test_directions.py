@@ -155,6 +155,7 @@ def test_a_bidirectional_layer_is_two_lstms(run, adapter, experiment, oracle):
     sources=["D6"],
     cases=named("bidirectional-two-layers", "bidirectional-two-widths"),
     about=TF1,
+    recipe="bidirectional_multi_rnn_cell",
     dtypes=("float32",),
 )
 def test_tf1_bidirectional_multi_rnn_cell_sees_one_direction(run, recipe, case):

@@ -125,3 +125,18 @@ def test_vmap_over_weights_is_a_layer_for_each(recipe, oracle):
 )
 def test_what_is_made_of_a_layer_leaves_it_alone(recipe, called_as_it_is):
     assert_same_bits(dict(recipe("as_it_was").tensors()), dict(called_as_it_is.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A graph of TensorFlow 1 that is saved, and read in another process, computes there "
+    "what it computed here, to the bit, whatever its cells.",
+    formula="the graph in the process that has read it == in the session that saved it",
+    cases=named("two-layers", "peepholes-smallest", "gru-reset-before-smallest"),
+    dtypes=("float32",),
+    about=IN_A_MODE,
+    recipe="read_and_saved",
+)
+def test_tf1_graphs_that_are_read_compute_what_was_saved(recipe):
+    read, saved = recipe("read_and_saved").native
+    assert_same_bits(read, saved)

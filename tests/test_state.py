@@ -551,6 +551,7 @@ def test_keras_repeats_the_output_and_not_the_state(recipe):
     sources=["B4"],
     cases=named("two-layers", "smallest-from-zero", "gru-reset-before-smallest", "rnn-smallest"),
     about=TF1,
+    recipe="in_one_graph",
     dtypes=IN_ONE_PRECISION,
 )
 def test_tf1_loops_in_one_graph_carry_on(recipe, oracle):
@@ -564,6 +565,7 @@ def test_tf1_loops_in_one_graph_carry_on(recipe, oracle):
     formula="session.run(dynamic_rnn, {x: x2, initial_state: state of x1}) ends dynamic_rnn(x)",
     cases=named("smallest", "two-widths"),
     about=TF1,
+    recipe="states_in_one_array",
     dtypes=IN_ONE_PRECISION,
 )
 def test_tf1_states_in_one_array_carry_on(recipe, oracle):
@@ -577,6 +579,7 @@ def test_tf1_states_in_one_array_carry_on(recipe, oracle):
     formula="dynamic_rnn(keras.layers.LSTMCell(units), x, initial_state=[h, c]) == lstm(x, (h, c))",
     cases=named("smallest", "rnn-smallest"),
     about=TF1,
+    recipe="keras_cell",
 )
 def test_tf1_loops_take_the_states_of_keras_cells(recipe, oracle):
     assert_within_rounding(dict(recipe("keras_cell").tensors()), dict(oracle.tensors()))
