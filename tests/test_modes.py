@@ -6,9 +6,19 @@ they belong and shapes right, is said by the claims of other files, which are ch
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from fixtures.cases import named
-from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
-from fixtures.claims import IN_A_MODE, SAME_BITS, claim
+from fixtures.checks.compare import (
+    assert_each_within_rounding,
+    assert_same_bits,
+    assert_structure,
+    assert_within_rounding,
+)
+from fixtures.claims import IN_A_MODE, KERAS, SAME_BITS, claim
+from fixtures.oracle.rounding import oracle_of
 
 
 @claim(
@@ -140,3 +150,75 @@ def test_what_is_made_of_a_layer_leaves_it_alone(recipe, called_as_it_is):
 def test_tf1_graphs_that_are_read_compute_what_was_saved(recipe):
     read, saved = recipe("read_and_saved").native
     assert_same_bits(read, saved)
+
+
+def in_other_sizes(experiment):
+    """A masked case as it is, then some of its rows in another order, then fewer and more steps."""
+    x, mask = experiment.inputs, experiment.mask
+    return {
+        "as it is": experiment,
+        "fewer rows": experiment.in_order(np.array([4, 0])),
+        "fewer steps": replace(experiment, inputs=x[:, :3], mask=mask[:, :3], upstream=None),
+        "more steps": replace(
+            experiment,
+            inputs=np.concatenate([x, x[:, ::-1]], axis=1),
+            mask=np.concatenate([mask, mask[:, ::-1]], axis=1),
+            upstream=None,
+        ),
+    }
+
+
+@claim(
+    kind="rounding",
+    statement="A function traced with batch and time left open computes batches of other sizes, of "
+    "other lengths and under other masks than those it was called with first.",
+    formula="tf.function(stack, input_signature=[None, None, features])(other) == oracle(other)",
+    cases=named("masked-right-lstm-bidirectional"),
+    about=KERAS,
+    recipe="traced_for_any_size",
+    dtypes=("float32",),
+)
+def test_keras_traced_functions_take_other_batches_and_times(adapter, experiment):
+    sizes = in_other_sizes(experiment)
+    runs = adapter.traced_for_any_size(list(sizes.values()))
+    assert_each_within_rounding(
+        {
+            size: (dict(run.tensors()), dict(oracle_of(one).tensors()))
+            for (size, one), run in zip(sizes.items(), runs, strict=True)
+        }
+    )
+
+
+@claim(
+    kind="structure",
+    statement="A function that is traced with batch and time left open is traced once for all.",
+    formula="traces after calls with other batches and times == 1",
+    cases=named("masked-right-lstm-bidirectional"),
+    about=KERAS,
+    recipe="traced_for_any_size",
+    dtypes=("float32",),
+)
+def test_keras_traced_functions_are_traced_once_for_all(adapter, experiment):
+    runs = adapter.traced_for_any_size(list(in_other_sizes(experiment).values()))
+    assert_structure([run.seen["traces"] for run in runs], [1] * len(runs))
+
+
+@claim(
+    kind="rounding",
+    statement="`predict` of a model with batch and time left open computes batches of other sizes, "
+    "of other lengths and under other masks than its first.",
+    formula="model.predict(other) == oracle(other)",
+    cases=named("masked-right-lstm-bidirectional"),
+    about=KERAS,
+    recipe="predicted_in_any_size",
+    dtypes=("float32",),
+)
+def test_keras_predict_takes_other_batches_and_times(adapter, experiment):
+    sizes = in_other_sizes(experiment)
+    runs = adapter.predicted_in_any_size(list(sizes.values()))
+    assert_each_within_rounding(
+        {
+            size: (dict(run.tensors()), dict(oracle_of(one).tensors()))
+            for (size, one), run in zip(sizes.items(), runs, strict=True)
+        }
+    )
