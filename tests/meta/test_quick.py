@@ -8,7 +8,7 @@ import re
 import pytest
 
 from fixtures.adapters import adapters
-from fixtures.cases import named_cases
+from fixtures.cases import DTYPES, named_cases
 from fixtures.claims import all_claims, cases_of, not_applicable, not_applicable_on, telling
 from fixtures.plugin.scheduling import parts_of
 from tests.meta.conftest import CLAIMS, ROOT, Project
@@ -28,7 +28,8 @@ dtype = "float32"
 
 
 def pairs(*names: str) -> list[tuple]:
-    return [(CASES[name], dtype) for name in names for dtype in CASES[name].dtypes]
+    every = [(CASES[name], dtype) for name in names for dtype in CASES[name].dtypes]
+    return [(case, dtype) for case, dtype in every if dtype in DTYPES]
 
 
 @pytest.mark.parametrize(

@@ -469,7 +469,7 @@ def test_recipes_are_searched_with_the_claims(chromium, both):
     claims = len(all_claims())
     assert chromium.execute_script(recipes) == everywhere
     assert said(chromium) == f"{claims} of {claims} claims shown"
-    fill(chromium, "text", "WEIGHT_ih_ load_state_dict")
+    fill(chromium, "text", "WEIGHT_ih_ Torch_Dropout.py")
     assert chromium.execute_script(recipes) == ["recipe-torch"]
     assert said(chromium) == f"0 of {claims} claims, 1 of 2 recipes shown"
     fill(chromium, "text", "class")
