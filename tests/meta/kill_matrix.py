@@ -21,8 +21,8 @@ from fixtures.claims import (
     all_claims,
     cases_of,
     checked_in_every_mode,
-    not_applicable,
     not_applicable_on,
+    not_checked_here,
     test_of,
 )
 from fixtures.claims.known import known_failures, matching
@@ -95,7 +95,7 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
 @functools.cache
 def _applicable(one: Claim, adapter: str) -> list[tuple[Case, str]]:
     """What the claim is checked on, which is the same for hundreds of mutants."""
-    if not_applicable(one, adapter):
+    if not_checked_here(one, adapter):
         return []
     return [
         (case, dtype)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import fixtures.__main__
-from fixtures.adapters import RECIPES, adapters, every_adapter
+from fixtures.adapters import RECIPES, adapters, every_adapter, torch_precision
+from fixtures.adapters.keras import Keras2, Keras3
 from fixtures.adapters.numpy import Numpy
+from fixtures.adapters.tf1 import TF1
 from fixtures.adapters.torch import Torch
 from fixtures.cases import named_cases, recorded
 from fixtures.claims import KERAS, TORCH, About
@@ -152,6 +154,17 @@ def page(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "PAGE", path)
     monkeypatch.setattr(pages, "README", Path(shutil.copy(pages.README, tmp_path)))
     return path
+
+
+def test_the_page_is_the_same_where_no_framework_is_installed(monkeypatch):
+    """Nor a CPU like the one on which it was written: what a machine lacks is not the claims'."""
+    here = pages.page()
+    for adapter in adapters().values():
+        monkeypatch.setattr(type(adapter), "cannot_run", lambda _: "it is not installed")
+    for framework in (Torch, TF1, Keras2, Keras3):
+        monkeypatch.setattr(framework, "cannot_run", lambda _: "it is not installed")
+    monkeypatch.setattr(torch_precision, "has_avx512", lambda: False)
+    assert pages.page() == here
 
 
 def test_the_page_is_stale_until_it_is_written(page, capsys):

@@ -200,9 +200,16 @@ def gradients_of_graphs_are_halved(patch: Any, adapter: str) -> None:
     in_graphs(patch, adapter, change)
 
 
-@mutant("", "a graph that is frozen", OTHER_SIZES, PREDICT, case="masked-right-lstm-bidirectional")
+@mutant(
+    "", "a graph that is frozen", OTHER_SIZES, PREDICT,
+    of=("keras3",), case="masked-right-lstm-bidirectional",
+)  # fmt: skip
+@mutant(
+    "", "a graph that is frozen", OTHER_SIZES,
+    of=("keras2",), case="masked-right-lstm-bidirectional",
+)  # fmt: skip
 def graphs_know_five_steps(patch: Any, adapter: str) -> None:
-    """Steps beyond those of the first call are all zeros."""
+    """Steps beyond those of the first call are all zeros. A model of Keras 2 takes no such call."""
 
     def change(call: Any, sequences: Any, *arguments: Any, **options: Any) -> Any:
         import tensorflow as tf
