@@ -212,8 +212,8 @@ def test_without_avx512_nothing_is_said_of_onednns_lstm(monkeypatch):
     monkeypatch.setattr(torch_precision, "has_avx512", lambda: False)
     torch = torch_precision.TorchPrecision()
     for recipe in torch_precision.BY_ONEDNN:
-        assert "without AVX-512" in torch.lacks(recipe)
-    assert torch.lacks("in_precision") is None
+        assert "without AVX-512" in torch.lacks_here(recipe)
+    assert torch.lacks_here("in_precision") is None
 
 
 def test_unit_roundoffs_are_those_of_ieee():
