@@ -10,6 +10,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import KERAS, TF1, TORCH, claim
+from fixtures.model.weights import arrays_of as by_name
 
 FLOAT64_TELLS = ("float64",)
 """What a file makes float32 of shows there alone."""
@@ -25,14 +26,6 @@ TF1_CELLS = named(
 )  # fmt: skip
 HDF5 = ("model.keras", "model.weights.h5", "model.h5")
 """The files of Keras that h5py reads."""
-
-
-def by_name(weights):
-    return {
-        f"{name} of layer {layer}, direction {direction}": array
-        for (layer, direction), one in weights.items()
-        for name, array in one.canonical()
-    }
 
 
 # Keras

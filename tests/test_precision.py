@@ -19,6 +19,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import KERAS, TORCH, About, claim
+from fixtures.model.weights import arrays_of
 from fixtures.oracle.models import SumsInFloat32, quantized_oracle_of
 from fixtures.oracle.rounding import oracle_of
 
@@ -39,14 +40,6 @@ CASTS_STATES = About(
     lambda adapter: adapter.interface == "keras" and not adapter.strict_about_states,
     because="it is about Keras 3, which casts states; Keras 2 takes its own precision alone",
 )
-
-
-def arrays_of(weights):
-    return {
-        f"{name} of layer {layer}, direction {direction}": array
-        for (layer, direction), one in weights.items()
-        for name, array in one.canonical()
-    }
 
 
 # 16 bits, in every framework

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from fixtures import ROOT
-from fixtures.adapters import every_adapter
+from fixtures.adapters import every_adapter, in_a_mode
 from fixtures.cases import Case, named_cases, other_cells, recorded
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement
@@ -76,7 +76,7 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
     def among(names: tuple[str, ...]) -> list[tuple[Case, str]]:
         return [pair for pair in applicable if pair[0].name in names]
 
-    if ":" in mutant.adapter:
+    if in_a_mode(mutant.adapter):
         pairs = among(mutant.cases or IN_MODES)
         pairs = [pair for pair in pairs if pair[1] == "float32"] or pairs
         named = one.id in mutant.caught_by
