@@ -69,6 +69,25 @@ def test_the_newest_version_comes_first_and_the_same_replaces(kept):
     assert of(runs, "another") == []
 
 
+def test_a_range_holds_every_kept_version_from_one_end_to_the_other(kept):
+    """The one in between whose test is another one cuts it in two."""
+
+    def with_version(version, **changed):
+        record = a_record(a_check(**changed), a_check("another"))
+        record["adapters"]["numpy"]["versions"] = {"numpy": version}
+        return record
+
+    versions = ("1.26.4", "2.0.2", "2.1.3+cpu", "2.4.6", "2.10.0")
+    runs = kept(*(
+        with_version(one, **({"claim_hash": "c0"} if one == "2.1.3+cpu" else {}))
+        for one in versions
+    ))  # fmt: skip
+    assert proven.ranges("another", "c1", runs) == {"numpy": "1.26.4 to 2.10.0"}
+    assert proven.ranges("it-holds", "c1", runs) == {"numpy": "1.26.4 to 2.0.2, 2.4.6 to 2.10.0"}
+    assert proven.ranges("it-holds", "c0", runs) == {"numpy": "2.1.3"}
+    assert proven.ranges("it-holds", "c2", runs) == {}
+
+
 def test_another_python_is_another_run(kept):
     newer = a_record(environment={"python": "3.13.0"})
     assert [run.python for run in kept(a_record(), newer, a_record())] == ["3.13.0", "3.11.7"]

@@ -191,6 +191,24 @@ def test_the_page_names_every_claim_and_every_statement(page):
     assert [one.statement for one in ALL.values() if one.statement not in text] == []
 
 
+def test_every_link_within_the_page_has_its_one_place():
+    text = pages.page()
+    places = re.findall(r'<a id="([^"]+)"></a>', text)
+    headings = {one.lower().replace(" ", "-") for one in re.findall(r"^## ([\w ]+)$", text, re.M)}
+    assert len(set(places)) == len(places)
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= set(places) | headings
+    assert set(places) > set(ALL)
+
+
+def test_the_page_is_read_not_searched():
+    """A claim is three lines with its heading, and what many share is told once."""
+    text = pages.page()
+    assert len(text.splitlines()) < 4 * len(ALL)
+    assert len(text) / len(ALL) < 340
+    rows = re.findall(r"^\| <a id=\"[PM]\d+\"></a>[PM]\d+ (.*)$", text, re.MULTILINE)
+    assert len(set(rows)) == len(rows) > 10
+
+
 def test_the_committed_pages_are_what_the_tests_and_the_kept_runs_say():
     for path, text in pages.pages().items():
         assert path.read_text(encoding="utf-8") == text
