@@ -180,6 +180,26 @@ def test_bits_and_signatures_are_looked_at_where_asked_for(tmp_path):
     assert Behaviour("signature", "numpy.layer") in told(tmp_path, a_check(), signatures=True)
 
 
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("TypeError: no such", "TypeError: no such"),
+        (
+            "ValueError: Exception encountered when calling RNN.call().\n\n[1mIt is so[0m\n\nmore",
+            "ValueError: It is so",
+        ),
+        ("fixtures.checks.compare.Disagreement: claim it-holds does not hold", ""),
+        ("", ""),
+    ],
+)
+def test_a_frameworks_own_words_are_one_line(tmp_path, reason, why):
+    path = tmp_path / "run.json"
+    failing = a_check(outcome="error", reason=reason, measurement=None)
+    path.write_text(json.dumps(a_record(a_check("another"), failing)))
+    assert bisect.why_failing(read(path), Behaviour("it-holds", "numpy")) == why
+    assert bisect.why_failing(read(path), Behaviour("another", "numpy")) == ""
+
+
 def told(tmp_path, check, signatures=False, bits=False, **changed):
     path = tmp_path / "run.json"
     path.write_text(json.dumps(a_record(check, **changed)))

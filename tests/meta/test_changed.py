@@ -24,7 +24,7 @@ def a_search(tmp_path, finished=True, **asked):
         finished=finished,
         kept={"1.0": Kept("numpy<2", 1.0, {}), "1.2": Kept("numpy>2", 1.0, {})},
         skipped={"1.1": "no"},
-        found=[Found(change, beside, (), ("a warning",))],
+        found=[Found(change, "TypeError: so", beside, (), ("a warning",))],
     )
 
 
@@ -38,7 +38,7 @@ def file(tmp_path):
 def test_a_search_is_read_back_without_what_was_seen_beside_it(tmp_path, file):
     keep([a_search(tmp_path)], file)
     (back,) = kept(file)
-    assert back.found == [Found(a_search(tmp_path).found[0].change, (), (), ())]
+    assert back.found == [Found(a_search(tmp_path).found[0].change, "TypeError: so", (), (), ())]
     assert (back.kept, back.skipped) == (a_search(tmp_path).kept, {"1.1": "no"})
 
 
@@ -64,13 +64,13 @@ def test_a_damaged_file_is_told(file, damaged):
     assert len(str(told.value).splitlines()) == 1
 
 
-def test_the_page_tells_each_change_with_a_link_and_what_was_skipped(tmp_path, file, monkeypatch):
+def test_the_page_tells_each_change_and_what_was_skipped(tmp_path, file, monkeypatch):
     keep([a_search(tmp_path)], file)
     monkeypatch.setattr(page, "kept", lambda: kept(file))
     (text,) = page.pages().values()
     assert (
         f"| [{CLAIM}](../CLAIMS.md#{CLAIM}) | torch | 1.0 | 1.2 "
-        f"| holds -> fails (in between: 1.1: no) |"
+        f"| holds -> fails (TypeError: so) (in between: 1.1: no) |"
     ) in text
     assert "- skipped 1.1: no" in text
     assert "- recorded with numpy<2: 1.0" in text
