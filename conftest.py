@@ -21,4 +21,5 @@ pytest_plugins = [
     "fixtures.plugin.sharding",
     "fixtures.plugin.reporting",
     "fixtures.plugin.condensing",
+    "fixtures.plugin.ci",
 ]
