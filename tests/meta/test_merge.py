@@ -406,3 +406,19 @@ def test_a_file_whose_name_holds_an_equals_sign_is_a_file(tmp_path):
     assert named(str(path)) == ("", path)
     assert named(f"gpu={path}") == ("gpu", path)
     assert named("run.json")[0] == ""
+
+
+def test_a_selection_is_judged_by_itself_where_both_are_of_it(merged, files):
+    """Unless it is another one, or not whole as a selection."""
+    other = [a_check("other", adapter="torch")]
+    paths = files(
+        a=a_run("torch", deselected=5, uncollected=2),
+        b=a_run("torch", deselected=5),
+        c=a_run("torch", deselected=4, checks=other),
+        d=a_run("torch", deselected=5, not_kept=1),
+    )
+    a, b, c, d = map(read, paths.values())
+    assert [diff(a, b).exit_status, diff(a, b, selected=True).exit_status] == [2, 0]
+    assert [diff(c, a, selected=True).exit_status, diff(a, d, selected=True).exit_status] == [2, 2]
+    shard = merged(a=a_shard(1, "torch"))
+    assert diff(shard, shard, selected=True).exit_status == 2
