@@ -91,7 +91,7 @@ class Project:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PYTEST_", "TOX_"))
+            if not name.startswith(("GITHUB_", "PYTEST_", "TOX_"))
         }
         for name in ("TF_USE_LEGACY_KERAS", "KERAS_BACKEND"):
             inherited.pop(name, None)
