@@ -75,15 +75,16 @@ def test_what_tells_of_most_claims_is_recorded_first():
     assert Search(RELEASES, recorded, {}).next == "1.11.0"
 
 
-def test_how_many_are_left_is_never_too_few():
+def test_how_many_are_left_is_never_too_few_nor_too_many():
     truth, recorded = world(a=3, b=7, c=14), {}
+    told = []
     while release := (search := Search(RELEASES, recorded, {})).next:
-        told = search.most_left
+        told.append(search.left)
         recorded[release] = truth[release]
-        left = Search(RELEASES, recorded, {}).most_left
-        # Only the ends say how many claims are searched for.
-        assert left < told or len(recorded) == 2
-    assert left == 0
+    assert search.left == (0, 0)
+    for place, (least, most) in enumerate(told[2:], 2):
+        assert least <= len(told) - place <= most
+    assert told[:2] == [(2, 16), (1, 15)]
 
 
 def test_a_claim_that_broke_and_was_mended_is_found_twice_where_a_record_sees_it():
@@ -112,7 +113,7 @@ def test_ends_that_are_skipped_give_way_to_their_neighbours():
 
 def test_where_every_release_is_skipped_there_is_an_end():
     search, order = searched(world(a=5), unusable=set(RELEASES))
-    assert (order, search.changes, search.most_left) == ([], [], 0)
+    assert (order, search.changes, search.left) == ([], [], (0, 0))
 
 
 def test_a_release_that_did_not_get_to_check_a_claim_says_nothing_about_it():
@@ -299,7 +300,7 @@ def test_where_nothing_broke_the_status_is_0(machine, capsys):
 def test_progress_names_the_release_and_what_is_left(machine, capsys):
     machine.bisect()
     told = capsys.readouterr().err
-    assert "lstm 1.2.0: at most 3 to record, about 1 minute left" in told
+    assert "lstm 1.2.0: 3 to record, about 1 min left" in told
 
 
 def test_a_search_that_was_stopped_goes_on_from_what_is_recorded(machine, capsys):
@@ -442,7 +443,7 @@ def test_the_page_shows_each_change_and_escapes_it(machine):
     machine.refused = {"lstm==1.3.0": "<script>alert(1)</script>"}
     machine.bisect()
     page = (machine.folder / "bisect.html").read_text(encoding="utf-8")
-    assert "<h3>lstm 1.2.0 to 1.4.0</h3>" in page
+    assert '<h3 class="plain">lstm 1.2.0 to 1.4.0</h3>' in page
     assert "&lt;script&gt;alert" in page
 
 
@@ -451,6 +452,12 @@ def test_markdown_is_a_table_of_last_good_and_first_bad(machine, capsys):
     out = capsys.readouterr().out
     assert "| claim | adapter | last good | first bad | what changed there |" in out
     assert "| it-holds | numpy | 1.2.0 | 1.3.0 | holds -> fails |" in out
+
+
+def test_nothing_in_a_table_becomes_markup(machine, capsys):
+    machine.refused = {"lstm==1.3.0": "<b>|</b>"}
+    machine.bisect("--format", "markdown")
+    assert "installed: &lt;b>\\|&lt;/b>" in capsys.readouterr().out
 
 
 def test_without_what_pages_need_the_answer_stands(machine, capsys, monkeypatch):
