@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 import fixtures.__main__
+from fixtures.pages.bisect import unknown
 from fixtures.records import bisect, installing
 from fixtures.records.record import read
-from fixtures.records.search import Behaviour, Search, between, differ, in_words, states
+from fixtures.records.search import Behaviour, Change, Search, between, differ, in_words, states
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, LEFT_OUT, MOVED, a_check, a_record
 
@@ -189,6 +190,11 @@ def test_bits_and_signatures_are_looked_at_where_asked_for(tmp_path):
             "ValueError: Exception encountered when calling RNN.call().\n\n[1mIt is so[0m\n\nmore",
             "ValueError: It is so",
         ),
+        (
+            "tensorflow.errors_impl.InvalidArgumentError: Exception encountered when calling "
+            "Bidirectional.call().\n\n[1m{{function_node __wrapped__Pack}} Shapes must match",
+            "InvalidArgumentError: Shapes must match",
+        ),
         ("fixtures.checks.compare.Disagreement: claim it-holds does not hold", ""),
         ("", ""),
     ],
@@ -341,6 +347,12 @@ def test_a_release_that_cannot_be_installed_is_skipped_in_the_installers_words(m
     said = "1.3.0: it cannot be installed: No matching distribution"
     assert f"in between: {said}" in out
     assert f"skipped {said}" in out
+
+
+def test_releases_in_between_with_one_reason_are_told_together():
+    between = (("1", None), ("2", None), ("3", "no"), ("4", "no"), ("5", None))
+    change = Change(Behaviour("a", "b"), "0", "6", "holds", "fails", between)
+    assert unknown(change) == "1 to 2: not recorded; 3 to 4: no; 5: not recorded"
 
 
 def test_a_release_that_cannot_be_imported_is_skipped(machine, capsys):
