@@ -236,6 +236,10 @@ def machine(monkeypatch, tmp_path):
             ended = lambda status, out="", err="": subprocess.CompletedProcess(  # noqa: E731
                 command, status, out, err
             )
+            if "--collect-only" in words:
+                if "elsewhere" in words:
+                    return ended(4, "", "ERROR: --adapters: elsewhere cannot run here: it is not\n")
+                return ended(4 if "nonsense" in words else 0, "", "ERROR: no nonsense\n")
             if "index versions" in words:
                 return ended(0, f"lstm (1.5.0)\nAvailable versions: {self.index}\n")
             if " venv " in words:
@@ -261,7 +265,7 @@ def machine(monkeypatch, tmp_path):
             made["adapters"]["numpy"]["surface"] = {"numpy.layer": "(x)" if bad else "(x, units)"}
             made["warnings"] = {"it is going": 3} if bad else {}
             record.write_text(json.dumps(made))
-            return ended(self.status)
+            return ended(self.status, "ERROR: so it crashed\n")
 
         def bisect(self, *options, old="lstm==1.0.0", new="lstm==1.5.0"):
             return fixtures.__main__.main(
@@ -406,10 +410,24 @@ def test_claims_adapters_and_words_reach_pytest(machine):
     ]  # fmt: skip
 
 
+def test_arguments_that_pytest_does_not_take_are_refused_before_anything_is_made(machine, capsys):
+    assert machine.bisect("--claims", "nonsense") == 2
+    assert (
+        "pytest does not take these arguments; it said:\n  ERROR: no nonsense"
+        in capsys.readouterr().err
+    )
+    assert machine.installs == []
+
+
+def test_that_an_adapter_cannot_run_here_is_no_matter(machine):
+    assert machine.bisect("--adapters", "elsewhere") == 1
+
+
 def test_a_run_that_did_not_end_by_itself_is_not_kept(machine, capsys):
     machine.status = 2
     assert machine.bisect() == 2
-    assert "the lstm 1.0.0 run did not end by itself" in capsys.readouterr().err
+    said = "no release of lstm could be recorded; the first: it cannot be recorded: so it crashed"
+    assert said in capsys.readouterr().err
     assert list((machine.folder / "records").iterdir()) == []
 
 
