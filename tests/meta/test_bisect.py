@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 import fixtures.__main__
+from fixtures.pages.bisect import unknown
 from fixtures.records import bisect, installing
 from fixtures.records.record import read
-from fixtures.records.search import Behaviour, Search, between, differ, in_words, states
+from fixtures.records.search import Behaviour, Change, Search, between, differ, in_words, states
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, LEFT_OUT, MOVED, a_check, a_record
 
@@ -75,15 +76,16 @@ def test_what_tells_of_most_claims_is_recorded_first():
     assert Search(RELEASES, recorded, {}).next == "1.11.0"
 
 
-def test_how_many_are_left_is_never_too_few():
+def test_how_many_are_left_is_never_too_few_nor_too_many():
     truth, recorded = world(a=3, b=7, c=14), {}
+    told = []
     while release := (search := Search(RELEASES, recorded, {})).next:
-        told = search.most_left
+        told.append(search.left)
         recorded[release] = truth[release]
-        left = Search(RELEASES, recorded, {}).most_left
-        # Only the ends say how many claims are searched for.
-        assert left < told or len(recorded) == 2
-    assert left == 0
+    assert search.left == (0, 0)
+    for place, (least, most) in enumerate(told[2:], 2):
+        assert least <= len(told) - place <= most
+    assert told[:2] == [(2, 16), (1, 15)]
 
 
 def test_a_claim_that_broke_and_was_mended_is_found_twice_where_a_record_sees_it():
@@ -112,7 +114,7 @@ def test_ends_that_are_skipped_give_way_to_their_neighbours():
 
 def test_where_every_release_is_skipped_there_is_an_end():
     search, order = searched(world(a=5), unusable=set(RELEASES))
-    assert (order, search.changes, search.most_left) == ([], [], 0)
+    assert (order, search.changes, search.left) == ([], [], (0, 0))
 
 
 def test_a_release_that_did_not_get_to_check_a_claim_says_nothing_about_it():
@@ -188,6 +190,11 @@ def test_bits_and_signatures_are_looked_at_where_asked_for(tmp_path):
             "ValueError: Exception encountered when calling RNN.call().\n\n[1mIt is so[0m\n\nmore",
             "ValueError: It is so",
         ),
+        (
+            "tensorflow.errors_impl.InvalidArgumentError: Exception encountered when calling "
+            "Bidirectional.call().\n\n[1m{{function_node __wrapped__Pack}} Shapes must match",
+            "InvalidArgumentError: Shapes must match",
+        ),
         ("fixtures.checks.compare.Disagreement: claim it-holds does not hold", ""),
         ("", ""),
     ],
@@ -229,6 +236,10 @@ def machine(monkeypatch, tmp_path):
             ended = lambda status, out="", err="": subprocess.CompletedProcess(  # noqa: E731
                 command, status, out, err
             )
+            if "--collect-only" in words:
+                if "elsewhere" in words:
+                    return ended(4, "", "ERROR: --adapters: elsewhere cannot run here: it is not\n")
+                return ended(4 if "nonsense" in words else 0, "", "ERROR: no nonsense\n")
             if "index versions" in words:
                 return ended(0, f"lstm (1.5.0)\nAvailable versions: {self.index}\n")
             if " venv " in words:
@@ -254,7 +265,7 @@ def machine(monkeypatch, tmp_path):
             made["adapters"]["numpy"]["surface"] = {"numpy.layer": "(x)" if bad else "(x, units)"}
             made["warnings"] = {"it is going": 3} if bad else {}
             record.write_text(json.dumps(made))
-            return ended(self.status)
+            return ended(self.status, "ERROR: so it crashed\n")
 
         def bisect(self, *options, old="lstm==1.0.0", new="lstm==1.5.0"):
             return fixtures.__main__.main(
@@ -299,7 +310,7 @@ def test_where_nothing_broke_the_status_is_0(machine, capsys):
 def test_progress_names_the_release_and_what_is_left(machine, capsys):
     machine.bisect()
     told = capsys.readouterr().err
-    assert "lstm 1.2.0: at most 3 to record, about 1 minute left" in told
+    assert "lstm 1.2.0: 3 to record, about 1 min left" in told
 
 
 def test_a_search_that_was_stopped_goes_on_from_what_is_recorded(machine, capsys):
@@ -340,6 +351,12 @@ def test_a_release_that_cannot_be_installed_is_skipped_in_the_installers_words(m
     said = "1.3.0: it cannot be installed: No matching distribution"
     assert f"in between: {said}" in out
     assert f"skipped {said}" in out
+
+
+def test_releases_in_between_with_one_reason_are_told_together():
+    between = (("1", None), ("2", None), ("3", "no"), ("4", "no"), ("5", None))
+    change = Change(Behaviour("a", "b"), "0", "6", "holds", "fails", between)
+    assert unknown(change) == "1 to 2: not recorded; 3 to 4: no; 5: not recorded"
 
 
 def test_a_release_that_cannot_be_imported_is_skipped(machine, capsys):
@@ -393,10 +410,24 @@ def test_claims_adapters_and_words_reach_pytest(machine):
     ]  # fmt: skip
 
 
+def test_arguments_that_pytest_does_not_take_are_refused_before_anything_is_made(machine, capsys):
+    assert machine.bisect("--claims", "nonsense") == 2
+    assert (
+        "pytest does not take these arguments; it said:\n  ERROR: no nonsense"
+        in capsys.readouterr().err
+    )
+    assert machine.installs == []
+
+
+def test_that_an_adapter_cannot_run_here_is_no_matter(machine):
+    assert machine.bisect("--adapters", "elsewhere") == 1
+
+
 def test_a_run_that_did_not_end_by_itself_is_not_kept(machine, capsys):
     machine.status = 2
     assert machine.bisect() == 2
-    assert "the lstm 1.0.0 run did not end by itself" in capsys.readouterr().err
+    said = "no release of lstm could be recorded; the first: it cannot be recorded: so it crashed"
+    assert said in capsys.readouterr().err
     assert list((machine.folder / "records").iterdir()) == []
 
 
@@ -442,7 +473,7 @@ def test_the_page_shows_each_change_and_escapes_it(machine):
     machine.refused = {"lstm==1.3.0": "<script>alert(1)</script>"}
     machine.bisect()
     page = (machine.folder / "bisect.html").read_text(encoding="utf-8")
-    assert "<h3>lstm 1.2.0 to 1.4.0</h3>" in page
+    assert '<h3 class="plain">lstm 1.2.0 to 1.4.0</h3>' in page
     assert "&lt;script&gt;alert" in page
 
 
@@ -451,6 +482,12 @@ def test_markdown_is_a_table_of_last_good_and_first_bad(machine, capsys):
     out = capsys.readouterr().out
     assert "| claim | adapter | last good | first bad | what changed there |" in out
     assert "| it-holds | numpy | 1.2.0 | 1.3.0 | holds -> fails |" in out
+
+
+def test_nothing_in_a_table_becomes_markup(machine, capsys):
+    machine.refused = {"lstm==1.3.0": "<b>|</b>"}
+    machine.bisect("--format", "markdown")
+    assert "installed: &lt;b>\\|&lt;/b>" in capsys.readouterr().out
 
 
 def test_without_what_pages_need_the_answer_stands(machine, capsys, monkeypatch):
