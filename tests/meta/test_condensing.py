@@ -76,7 +76,7 @@ def test_one_block_for_each_claim_and_adapter(many: Project, options):
     assert sorted(of_no_claim) == ["test_of_no_claim[1]", "test_of_no_claim[2]"]
     more = re.findall(r"^-+ 7 more like it -+\n(.*)$", result.stdout, re.MULTILINE)
     assert sorted(more) == [
-        f"pytest --claim {one} --adapters numpy --seed 0"
+        f"pytest --claim {one} --adapters numpy --seed 0 -vv --matrix none"
         for one in ("another-fails", "it-breaks", "it-fails")
     ]
     told = re.findall(r"^(?:FAILED|ERROR) .*::(\S+)", result.stdout.partition("short test")[2],
@@ -158,8 +158,10 @@ def test_random_cases_on_which_a_claim_does_not_hold_are_one_block():
     lines = []
     shown.toterminal(SimpleNamespace(line=lines.append, sep=lambda _, words: lines.append(words)))
     assert lines == [
-        "of 8 numbers", "2 more like it", "pytest tests/test_random.py --adapters torch --seed 3",
-    ]  # fmt: skip
+        "of 8 numbers",
+        "2 more like it",
+        "pytest tests/test_random.py --adapters torch --seed 3 -vv --matrix none",
+    ]
 
 
 def test_random_cases_stand_beside_named_ones():
