@@ -18,6 +18,8 @@ pytest_plugins = [
     "fixtures.plugin.selection",
     "fixtures.plugin.fuzzing",
     "fixtures.plugin.scheduling",
+    "fixtures.plugin.sharding",
     "fixtures.plugin.reporting",
     "fixtures.plugin.condensing",
+    "fixtures.plugin.ci",
 ]

@@ -205,8 +205,8 @@ def test_torch_int8_weights_are_the_nearest_steps(adapter, experiment):
     dtypes=("float32",),
     recipe="quantized",
 )
-def test_torch_int8_is_half_a_step_away(recipe, experiment):
-    oracle = quantized_oracle_of(experiment)
+def test_torch_int8_is_half_a_step_away(recipe, experiment, run_cache):
+    oracle = quantized_oracle_of(experiment, run_cache.seed)
     assert_within_rounding(dict(recipe("quantized").tensors()), dict(oracle.tensors()))
 
 

@@ -91,7 +91,7 @@ class Project:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PYTEST_", "TOX_"))
+            if not name.startswith(("GITHUB_", "PYTEST_", "TOX_"))
         }
         for name in ("TF_USE_LEGACY_KERAS", "KERAS_BACKEND"):
             inherited.pop(name, None)
@@ -143,6 +143,7 @@ def failing(project: Project) -> Project:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Writes the kill matrix, of rows that may come from several workers."""
+    from tests.meta import patterns
     from tests.meta.kill_matrix import PROPERTY, report
 
     told = [
@@ -154,3 +155,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if told:
         terminalreporter.write_line(report({one["mutant"]: one["fates"] for one in told}))
+        patterns.tried({one["mutant"]: one["tries"] for one in told})

@@ -27,6 +27,7 @@ from fixtures.claims import (
 )
 from fixtures.claims.known import known_failures, matching
 from fixtures.files import write_whole
+from fixtures.records.patterns import Failure, failure_of
 from tests.meta.mutants import Mutant, mutants
 
 SAMPLE = (
@@ -50,6 +51,11 @@ REPORT = ROOT / "report"
 
 Fate = Literal["caught", "error", "holds"]
 Row = dict[str, Fate]
+Key = tuple[str, str, str]
+"""claim, case, dtype"""
+
+Tries = dict[Key, Failure | None]
+"""How each check that was tried fails; None if it holds."""
 RUN_CACHE = RunCache(0, recorded.experiment_of)
 
 
@@ -59,15 +65,33 @@ def row(mutant: Mutant, everything: bool = False) -> Row:
     `caught` if its assertion fails on a case, `error` if nothing but errors stopped it. With
     `everything` no claim is left out, and each is tried on all of REST that it takes.
     """
+    return row_of(tries(mutant, everything))
+
+
+def row_of(tried: Tries) -> Row:
+    found: Row = {}
+    for (one, _, _), failure in tried.items():
+        fate: Fate = "holds" if failure is None else "error" if failure.raised else "caught"
+        found[one] = max(found.get(one, "holds"), fate, key=("holds", "error", "caught").index)
+    return found
+
+
+def tries(mutant: Mutant, everything: bool = False) -> Tries:
+    """The checks that are tried while the mutant's patch is in place: the claim's until one fails,
+    and where the run is there anyway, those that are tried on other mutants."""
     RUN_CACHE.forget_runs()
+    found: Tries = {}
     try:
-        return {
-            one.id: _fate(one, mutant.adapter, checks)
-            for one in all_claims().values()
-            if (checks := list(_checks(one, mutant, everything)))
-        }
+        for one in all_claims().values():
+            caught = False
+            for case, dtype in _checks(one, mutant, everything):
+                if not caught or (one.shares_the_run and case.name in REST and dtype == "float32"):
+                    failure = _tried(one, mutant.adapter, case, dtype)
+                    caught = caught or not (failure is None or failure.raised)
+                    found[one.id, case.name, dtype] = failure
     finally:
         RUN_CACHE.forget_runs()
+    return found
 
 
 def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case, str]]:
@@ -124,17 +148,15 @@ def about_other_cells(mutant: Mutant) -> bool:
     return bool(own) and all(other_cells(case) for case in own)
 
 
-def _fate(one: Claim, adapter: str, checks: list[tuple[Case, str]]) -> Fate:
-    fate: Fate = "holds"
-    for case, dtype in checks:
-        check = check_of(one, every_adapter()[adapter], case, dtype, RUN_CACHE.seed)
-        try:
-            run_check(test_of(one), CheckContext(check, RUN_CACHE))
-        except Disagreement:
-            return "caught"
-        except Exception:  # whatever a broken framework raises
-            fate = "error"
-    return fate
+def _tried(one: Claim, adapter: str, case: Case, dtype: str) -> Failure | None:
+    check = check_of(one, every_adapter()[adapter], case, dtype, RUN_CACHE.seed)
+    try:
+        run_check(test_of(one), CheckContext(check, RUN_CACHE))
+    except Disagreement as error:
+        return failure_of(str(error), check.measurements[-1] if check.measurements else None)
+    except Exception as error:  # whatever a broken framework raises
+        return Failure(raised=type(error).__name__)
+    return None
 
 
 def report(rows: Mapping[str, Row], folder: Path = REPORT) -> str:

@@ -688,6 +688,12 @@ def message_of(kind: str, call: Callable[[], None]) -> str:
         return disagrees(call)
 
 
+def test_of_several_tensors_a_failure_names_all_that_are_wrong():
+    pairs = {"h": ONES, "c": 2 * ONES, "output": ONES}, {"h": ONES, "c": ONES, "output": 3 * ONES}
+    message = message_of("exact", lambda: assert_same_bits(*pairs))
+    assert "\n  wrong      2 of 3 tensors: c; output\n" in message
+
+
 def test_failure_of_a_rounding_claim_is_a_report():
     spreads = np.zeros((2, 3))
     spreads[1, 2], spreads[0, 1] = -8.0, 5.5
@@ -705,7 +711,8 @@ def test_failure_of_a_rounding_claim_is_a_report():
         # 8 spreads of 2^-12 below 1, where an ULP is 2^-24.
         "  worst      at [1, 2]: 9.980469e-01, expected 1.e+00, 0.00195 apart = 8 spreads "
         "(bound 5), 32768 ULPs\n"
-        "  together   2.8 spreads in root mean square (bound 0.9 from 64 elements up)" + RERUN
+        "  together   2.8 spreads in root mean square (bound 0.9 from 64 elements up)\n"
+        "  wrong      1 of 2 tensors: h[0, 0]" + RERUN
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -12,7 +13,7 @@ from fixtures.claims import all_claims
 from fixtures.pages.strength import FILE
 from tests.meta import strength
 from tests.meta.conftest import need
-from tests.meta.kill_matrix import PROPERTY, report, row
+from tests.meta.kill_matrix import PROPERTY, report, row, row_of, tries
 from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, layer_norm, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
 
@@ -35,8 +36,10 @@ def test_mutant_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch, recor
         if mutant.adapter == "tf1":
             leave_graphs_as_they_are(patch)
         mutant.make(patch)
-        fates = row(mutant)
-    record_property(PROPERTY, {"mutant": mutant.name, "fates": fates})
+        tried = tries(mutant)
+    fates = row_of(tried)
+    told = [(*key, failure and asdict(failure)) for key, failure in tried.items()]
+    record_property(PROPERTY, {"mutant": mutant.name, "fates": fates, "tries": told})
     let_pass = {claim: fates.get(claim) for claim in mutant.caught_by}
     assert let_pass == dict.fromkeys(mutant.caught_by, "caught")
 

@@ -1,4 +1,4 @@
-"""The README's answers: their code runs, and their claims stand."""
+"""The README, and what the pages in docs/ answer: their code runs, and their claims stand."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from fixtures.claims import all_claims
 from tests.meta.conftest import ROOT, need
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ANSWERS = README.partition("\n## Answers\n")[2].partition("\n## ")[0]
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+ANSWERS = DOCS["answers.md"]
 SECTIONS = dict(
-    section.split("\n", 1) for section in re.split(r"^### ", ANSWERS, flags=re.MULTILINE)[1:]
+    section.split("\n", 1) for section in re.split(r"^## ", ANSWERS, flags=re.MULTILINE)[1:]
 )
 CODE_BLOCK = r"```python\n(.*?)```"
 NEEDS = {"torch": "import torch", "keras3": "import keras", "tf1": "import tensorflow.compat.v1"}
@@ -31,11 +32,11 @@ CODE = [
 
 def run(code):
     """Runs the code of an answer where what it needs is there."""
-    set_legacy_flag()  # before TensorFlow is imported, as the README says
+    set_legacy_flag()  # before TensorFlow is imported, as the page says
     for name, needed in NEEDS.items():
         if re.search(f"^{re.escape(needed)}$|^{re.escape(needed)} ", code, re.MULTILINE):
             need(name)
-    exec(compile(code, "README.md", "exec"), {})  # noqa: S102
+    exec(compile(code, "answers.md", "exec"), {})  # noqa: S102
 
 
 @pytest.mark.parametrize("code", CODE)
@@ -115,17 +116,48 @@ def test_every_question_has_its_code_and_every_code_its_question():
     assert [question for question, text in SECTIONS.items() if "```python" not in text] == []
 
 
-def test_answers_name_claims_that_stand():
-    named = re.findall(r"\[([a-z0-9-]+)\]\(CLAIMS\.md#([a-z0-9-]+)\)", ANSWERS)
-    assert named
+@pytest.mark.parametrize("name", ["README.md", *sorted(DOCS)])
+def test_pages_name_claims_that_stand(name):
+    text = README if name == "README.md" else DOCS[name]
+    named = re.findall(r"\[([a-z0-9-]+)\]\((?:\.\./)?CLAIMS\.md#([a-z0-9-]+)\)", text)
+    assert len(named) == text.count("CLAIMS.md#")
     assert [pair for pair in named if pair[0] != pair[1] or pair[0] not in all_claims()] == []
+
+
+@pytest.mark.parametrize("path", ["README.md", *(f"docs/{name}" for name in sorted(DOCS))])
+def test_pages_link_to_what_is_there(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    links = re.findall(
+        r"\]\(([^)#\s]+)(?:#[^)]*)?\)", re.sub(CODE_BLOCK, "", text, flags=re.DOTALL)
+    )
+    files = [link for link in links if not link.startswith("https://")]
+    assert [link for link in files if not ((ROOT / path).parent / link).exists()] == []
+
+
+def test_the_readme_is_short_and_says_what_the_answers_say():
+    assert len(README.splitlines()) <= 180
+    matrix = README.partition("```\n")[2].partition("```")[0]
+    assert len(matrix.splitlines()) <= 15
+    blocks = re.findall(CODE_BLOCK, README, re.DOTALL)
+    questions = re.findall(r"^### (.*)$", README, re.MULTILINE)
+    assert len(blocks) == len(questions) == 3
+    text = re.sub(r"\s+\(\[[^()]*\]\([^()]*\)(,\s+\[[^()]*\]\([^()]*\))*\)", "", README)
+    answers = dict(re.findall(r"^\| \[(.*?)\]\(#.*?\) \| (.*?) \|", ANSWERS, re.MULTILINE))
+    for question, code in zip(questions, blocks, strict=True):
+        assert code in SECTIONS[question]
+        assert answers[question] in " ".join(text.split())
+
+
+def test_the_readme_names_every_page():
+    pages = set(DOCS) - {"index.md"}
+    assert set(re.findall(r"\(docs/([a-z-]+\.md)\)", README)) == pages
 
 
 def test_every_option_of_the_command_line_is_there(project):
     shown = project.pytest("--help").stdout.partition("lstm-equivalence:")[2].partition("\n\n")[0]
     options = re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)
     assert len(options) >= 6
-    assert [option for option in options if option not in README] == []
+    assert [option for option in options if option not in "".join(DOCS.values())] == []
 
 
 # The pinned versions stand in one place, and are repeated where a reader or a machine needs them.
@@ -139,6 +171,6 @@ def pinned() -> str:
     return " ".join(line for line in lines if line.partition("==")[0] in frameworks)
 
 
-@pytest.mark.parametrize("name", ["README.md", ".github/workflows/upgrade.yml"])
+@pytest.mark.parametrize("name", ["docs/upgrades.md", ".github/workflows/upgrade.yml"])
 def test_an_upgrade_is_judged_against_the_pinned_versions(name):
     assert f'"{pinned()}"' in (ROOT / name).read_text(encoding="utf-8")

@@ -152,7 +152,7 @@ def test_an_id_without_a_version_is_refused(tmp_path, monkeypatch):
 def page(tmp_path, monkeypatch):
     path = tmp_path / "CLAIMS.md"
     monkeypatch.setattr(pages, "PAGE", path)
-    monkeypatch.setattr(pages, "README", Path(shutil.copy(pages.README, tmp_path)))
+    monkeypatch.setattr(pages, "DOCS", Path(shutil.copytree(pages.DOCS, tmp_path / "docs")))
     return path
 
 
@@ -215,9 +215,9 @@ def test_the_committed_pages_are_what_the_tests_and_the_kept_runs_say():
 
 
 @pytest.mark.usefixtures("page")
-def test_a_readme_without_a_place_for_the_runs_is_refused():
-    pages.README.write_text("# lstm-equivalence\n")
-    with pytest.raises(BadInput, match=r"README\.md has lost the comments"):
+def test_a_page_without_a_place_for_the_runs_is_refused():
+    (pages.DOCS / "versions.md").write_text("# Versions\n")
+    with pytest.raises(BadInput, match=r"versions\.md has lost the comments"):
         pages.pages()
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import fixtures.__main__
-from fixtures.records import upgrade
+from fixtures.records import installing
 from tests.meta.conftest import ROOT, need_reports
 from tests.meta.records import FAILED, MOVED, a_check, a_record
 
@@ -49,8 +49,8 @@ def machine(monkeypatch, tmp_path):
     made = Machine()
     made.commands, made.folders = [], []
     # Not for everybody: matplotlib asks other programs for the machine's fonts.
-    monkeypatch.setattr(upgrade, "subprocess", SimpleNamespace(run=made.run))
-    monkeypatch.setattr(upgrade.shutil, "which", lambda _: None)
+    monkeypatch.setattr(installing, "subprocess", SimpleNamespace(run=made.run))
+    monkeypatch.setattr(installing.shutil, "which", lambda _: None)
     return made
 
 
@@ -81,7 +81,7 @@ def test_each_environment_is_made_with_its_own_requirements(machine):
 
 
 def test_uv_makes_them_where_there_is_one(machine, monkeypatch):
-    monkeypatch.setattr(upgrade.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(installing.shutil, "which", lambda name: f"/bin/{name}")
     assert machine.upgrade() == 0
     assert [command[:3] for command in machine.commands if "install" in command] == [
         ["/bin/uv", "pip", "install"]

@@ -289,7 +289,7 @@ def test_the_page_has_modes_in_a_table_of_their_own(tmp_path):
     assert '<a href="#recipe-torch">torch:inference</a>' in page
 
 
-def test_readme_names_every_mode():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_docs_name_every_mode():
+    text = (ROOT / "docs" / "modes.md").read_text(encoding="utf-8")
     missing = [name for name in MODES if f"`{name}`" not in text]
     assert not missing

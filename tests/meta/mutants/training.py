@@ -199,6 +199,19 @@ def clip_grad_norm_is_for_each(patch):
     )  # fmt: skip
 
 
+@TORCH.mutant(NORM, CLIPPED, cases=CASES)
+def clip_grad_norm_makes_small_gradients_larger(patch):
+    import torch
+
+    def scaled(parameters, norm):
+        gradients = [one.grad for one in parameters]
+        total = torch.nn.utils.get_total_norm(gradients)
+        for one in gradients:
+            one.mul_(norm / (total + 1e-6))
+
+    patch.setattr(torch.nn.utils, "clip_grad_norm_", scaled)
+
+
 @TORCH.mutant("a loop over all parameters of its own", "torch-optimizers-of-both-loops-agree",
               cases=CASES)  # fmt: skip
 def sgd_for_each_forgets_momentum(patch):
@@ -412,6 +425,17 @@ def clip_by_global_norm_is_for_each(patch):
         tf, "clip_by_global_norm",
         lambda values, norm: ([tf.clip_by_norm(one, norm) for one in values], None),
     )  # fmt: skip
+
+
+@TF1.mutant(NORM, CLIPPED, cases=CASES)
+def clip_by_global_norm_makes_small_gradients_larger(patch):
+    import tensorflow as tf
+
+    def scaled(values, norm):
+        share = norm / tf.linalg.global_norm(values)
+        return [one * share for one in values], None
+
+    patch.setattr(tf, "clip_by_global_norm", scaled)
 
 
 @TF1.mutant(DEFAULT, DEFAULTS, BY_DEFAULT, EPSILON, SAME_EPSILON, cases=CASES)
