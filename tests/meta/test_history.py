@@ -47,7 +47,7 @@ def runs(tmp_path):
         for n, record in enumerate(records):
             path = tmp_path / f"{n}.json"
             path.write_text(json.dumps(record))
-            found.append(proven.part_of(read(path)))
+            found += proven.parts_of(read(path))
         return found
 
     return runs
@@ -168,6 +168,22 @@ def test_a_version_is_told_apart_by_what_is_beside_it(runs):
     ]  # fmt: skip
 
 
+def test_a_merged_record_is_as_many_runs_as_it_has_environments(runs):
+    """Each with its own versions and machine; a column of its adapter, not another adapter."""
+    merged = a_run("1.0", a_check(), a_check(adapter="numpy@new", **OTHER_BITS), a_check("other"))
+    merged["adapters"]["numpy@new"] = merged["adapters"]["numpy"] | {
+        "versions": {"numpy": "2.0"}, "environment": {"python": "3.13.0", "cpu": "another"},
+    }  # fmt: skip
+    found = runs(merged)
+    assert [(run.python, run.hashes) for run in found] == [
+        ("3.11.7", {"it-holds": "c1", "other": "c1"}), ("3.13.0", {"it-holds": "c1"}),
+    ]  # fmt: skip
+    (grid,) = history(found)
+    assert states([grid]) == ["held", "moved"]
+    assert "on another machine" in grid.rows["it-holds"][1].words
+    assert states([grid], "other") == ["held", "not run"]
+
+
 def test_what_changed_with_a_version_is_told_since_when(runs):
     first = a_run("1.0", a_check(), a_check("a"), a_check("b", **FAILED), a_check("c"))
     second = a_run("1.1", a_check("c"), surface={})
@@ -265,15 +281,15 @@ def test_whatever_is_taken_for_a_record_makes_a_page(tmp_path):
     need_reports()
     record, path = a_run("1.0", a_check(), a_check("it-fails", **FAILED)), tmp_path / "run.json"
     path.write_text(json.dumps(record))
-    old, made = proven.part_of(read(path)), 0
+    old, made = proven.parts_of(read(path)), 0
     for at in everywhere(record):
         for value in (None, "x", {}, 0):
             path.write_text(json.dumps(changed_at(record, at, partial(put, value=value))))
             try:
-                new = proven.part_of(read(path))
+                new = proven.parts_of(read(path))
             except BadInput:
                 continue
-            assert pages.of_runs([old, new]).endswith("</html>")
+            assert pages.of_runs([*old, *new]).endswith("</html>")
             made += 1
     assert made > 20
 
