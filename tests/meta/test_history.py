@@ -14,8 +14,10 @@ from fixtures.claims import all_claims
 from fixtures.errors import BadInput
 from fixtures.pages import history as pages
 from fixtures.records import proven
+from fixtures.records.bisect import Asked, Bisection, Found
 from fixtures.records.history import STATES, history
 from fixtures.records.record import read
+from fixtures.records.search import Behaviour, Change
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, LEFT_OUT, a_check, a_record, changed_at, everywhere, measured
 
@@ -264,6 +266,26 @@ def every_link_has_its_one_place(text):
     assert len(set(ids)) == len(ids)
     links = re.findall(r'href="#([^"]+)"', text)
     assert {unquote(one) for one in links} <= set(ids)
+
+
+def test_what_searches_found_is_told_before_the_grids(tmp_path):
+    """In which release a claim changed, and what the one before was."""
+    need_reports()
+    change = Change(
+        Behaviour("it-holds", "numpy"), "1.0", "1.2", "holds", "fails", (("1.1", "no"),)
+    )
+    search = Bisection(
+        Asked("numpy", "1.0", "1.3"), tmp_path, releases=("1.0", "1.1", "1.2", "1.3"),
+        finished=True, found=[Found(change, "TypeError: <so>", (), (), ())],
+    )  # fmt: skip
+    text = pages.of_runs([], [search])
+    assert "numpy 1.0 to 1.3: 1 behaviour changed, 1 of them from good to bad" in text
+    row = re.sub(r"<[^>]*>", "|", text[text.index(">it-holds<") + 1 : text.index("</tbody>")])
+    assert [part for part in row.split("|") if part.strip(" \n>")] == [
+        "it-holds", "adapters", "numpy", "first release", "1.2", "last before", "1.0 (1.1: no)",
+        "what", "holds -&gt; fails (TypeError: &lt;so&gt;)",
+    ]  # fmt: skip
+    assert "Found by bisection" not in pages.of_runs([])
 
 
 def test_a_records_strings_are_text_in_the_page(page):
