@@ -14,8 +14,10 @@ from fixtures.claims import all_claims
 from fixtures.errors import BadInput
 from fixtures.pages import history as pages
 from fixtures.records import proven
+from fixtures.records.bisect import Asked, Bisection, Found
 from fixtures.records.history import STATES, history
 from fixtures.records.record import read
+from fixtures.records.search import Behaviour, Change
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, LEFT_OUT, a_check, a_record, changed_at, everywhere, measured
 
@@ -47,7 +49,7 @@ def runs(tmp_path):
         for n, record in enumerate(records):
             path = tmp_path / f"{n}.json"
             path.write_text(json.dumps(record))
-            found.append(proven.part_of(read(path)))
+            found += proven.parts_of(read(path))
         return found
 
     return runs
@@ -168,6 +170,22 @@ def test_a_version_is_told_apart_by_what_is_beside_it(runs):
     ]  # fmt: skip
 
 
+def test_a_merged_record_is_as_many_runs_as_it_has_environments(runs):
+    """Each with its own versions and machine; a column of its adapter, not another adapter."""
+    merged = a_run("1.0", a_check(), a_check(adapter="numpy@new", **OTHER_BITS), a_check("other"))
+    merged["adapters"]["numpy@new"] = merged["adapters"]["numpy"] | {
+        "versions": {"numpy": "2.0"}, "environment": {"python": "3.13.0", "cpu": "another"},
+    }  # fmt: skip
+    found = runs(merged)
+    assert [(run.python, run.hashes) for run in found] == [
+        ("3.11.7", {"it-holds": "c1", "other": "c1"}), ("3.13.0", {"it-holds": "c1"}),
+    ]  # fmt: skip
+    (grid,) = history(found)
+    assert states([grid]) == ["held", "moved"]
+    assert "on another machine" in grid.rows["it-holds"][1].words
+    assert states([grid], "other") == ["held", "not run"]
+
+
 def test_what_changed_with_a_version_is_told_since_when(runs):
     first = a_run("1.0", a_check(), a_check("a"), a_check("b", **FAILED), a_check("c"))
     second = a_run("1.1", a_check("c"), surface={})
@@ -250,6 +268,26 @@ def every_link_has_its_one_place(text):
     assert {unquote(one) for one in links} <= set(ids)
 
 
+def test_what_searches_found_is_told_before_the_grids(tmp_path):
+    """In which release a claim changed, and what the one before was."""
+    need_reports()
+    change = Change(
+        Behaviour("it-holds", "numpy"), "1.0", "1.2", "holds", "fails", (("1.1", "no"),)
+    )
+    search = Bisection(
+        Asked("numpy", "1.0", "1.3"), tmp_path, releases=("1.0", "1.1", "1.2", "1.3"),
+        finished=True, found=[Found(change, "TypeError: <so>", (), (), ())],
+    )  # fmt: skip
+    text = pages.of_runs([], [search])
+    assert "numpy 1.0 to 1.3: 1 behaviour changed, 1 of them from good to bad" in text
+    row = re.sub(r"<[^>]*>", "|", text[text.index(">it-holds<") + 1 : text.index("</tbody>")])
+    assert [part for part in row.split("|") if part.strip(" \n>")] == [
+        "it-holds", "adapters", "numpy", "first release", "1.2", "last before", "1.0 (1.1: no)",
+        "what", "holds -&gt; fails (TypeError: &lt;so&gt;)",
+    ]  # fmt: skip
+    assert "Found by bisection" not in pages.of_runs([])
+
+
 def test_a_records_strings_are_text_in_the_page(page):
     nasty = "<script>told = 1</script>\"'{{ 7 * 7 }}"
     text = page(
@@ -265,15 +303,15 @@ def test_whatever_is_taken_for_a_record_makes_a_page(tmp_path):
     need_reports()
     record, path = a_run("1.0", a_check(), a_check("it-fails", **FAILED)), tmp_path / "run.json"
     path.write_text(json.dumps(record))
-    old, made = proven.part_of(read(path)), 0
+    old, made = proven.parts_of(read(path)), 0
     for at in everywhere(record):
         for value in (None, "x", {}, 0):
             path.write_text(json.dumps(changed_at(record, at, partial(put, value=value))))
             try:
-                new = proven.part_of(read(path))
+                new = proven.parts_of(read(path))
             except BadInput:
                 continue
-            assert pages.of_runs([old, new]).endswith("</html>")
+            assert pages.of_runs([*old, *new]).endswith("</html>")
             made += 1
     assert made > 20
 

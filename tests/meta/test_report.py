@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 import fixtures.__main__
 from fixtures.claims import all_claims
 from fixtures.errors import BadInput
-from fixtures.pages import report
+from fixtures.pages import pictures, report
 from fixtures.records.diff import diff
 from fixtures.records.record import read
 from tests.meta.conftest import need_reports
@@ -22,6 +24,7 @@ from tests.meta.records import (
     FAILED,
     LEFT_OUT,
     MOVED,
+    SMALLEST,
     a_check,
     a_record,
     changed_at,
@@ -102,10 +105,10 @@ def test_the_page_tells_every_claim_with_its_formula_and_its_test(page):
 
 
 def test_no_id_stands_twice_in_a_page(page):
-    """Not in the pictures either, of which there is one for each dtype."""
+    """Not in the pictures either, of which there are two."""
     text = page(a_record(a_check(), a_check(dtype="float64"))).read_text(encoding="utf-8")
     ids = ids_of(text)
-    assert text.count("<svg") == 4
+    assert text.count("<svg") == 2
     assert len(set(ids)) == len(ids)
 
 
@@ -193,6 +196,138 @@ def test_pairs_that_are_bitwise_equal_are_counted(tmp_path):
     path = tmp_path / "run.json"
     path.write_text(json.dumps(record))
     assert report._bitwise(read(path)) == [[(2, 2), (1, 2)], [(1, 2), (2, 2)]]
+
+
+def cells_of_the_matrix(text):
+    """By claim and adapter: the classes of a cell of the matrix, its words, and what it shows."""
+    matrix = text.partition('<table class="matrix"')[2].partition("</table>")[0]
+    found = {}
+    for row in re.findall(r'<tr role="row" data-claim="([^"]+)">(.*?)</tr>', matrix, re.DOTALL):
+        for cell in re.findall(r"<td(.*?)>(.*?)</td>", row[1], re.DOTALL):
+            attributes = dict(re.findall(r'(\S+)="([^"]*)"', cell[0]))
+            shown = re.sub(r"<[^>]*>", " ", re.sub(r'<span class="label">.*?</span>', "", cell[1]))
+            found[row[0], attributes["data-adapter"]] = (
+                attributes["class"], html.unescape(attributes["data-tip"]), shown.split(),
+            )  # fmt: skip
+    return found
+
+
+def test_a_footnote_is_no_part_of_a_number(page):
+    """It is a link to its reason, and says it."""
+    why = "it has no such option"
+    text = page(
+        a_record(
+            a_check(), a_check(case="one-unit", **LEFT_OUT | {"reason": why}),
+            a_check("left", **LEFT_OUT | {"reason": "of another"}),
+        )
+    ).read_text(encoding="utf-8")  # fmt: skip
+    cells = cells_of_the_matrix(text)
+    assert cells["it-holds", "numpy"][2] == ["✓", "1", "1.50", "note", "1"]
+    assert cells["left", "numpy"][2] == ["-", "note", "2"]
+    assert f'<a href="#note-1" data-tip="{why}">1</a>' in text
+    assert f'<li id="note-1" value="1">{why}</li>' in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "worst", "words"),
+    [
+        ("rounding", 1.5, "proven in 1 check; the worst error is 1.50 spreads, 5 are allowed"),
+        ("exact", 0.0, "proven in 1 check, bit for bit"),
+        ("structure", None, "proven in 1 check"),
+        ("different", 250.0, "proven in 1 check; the smallest difference is x2.5e2 bounds"),
+    ],
+)
+def test_a_cell_says_in_words_what_it_shows(page, kind, worst, words):
+    record = a_record(a_check(kind=kind, measurement=measured(kind=kind, worst=worst)))
+    cells = cells_of_the_matrix(page(record).read_text(encoding="utf-8"))
+    assert cells["it-holds", "numpy"][:2] == ("proven", words)
+
+
+def test_the_key_explains_what_occurs_and_nothing_else(page):
+    def key_of(*checks):
+        text = page(a_record(*checks)).read_text(encoding="utf-8")
+        return re.findall(r"<b>(.*?)</b> (.*?)</span></li>", text)
+
+    assert key_of(a_check()) == [("✓", "proven"), ("70 1.65", "worst error in spreads")]
+    both = key_of(a_check(kind="structure", measurement=measured(kind="structure")),
+                  a_check("fails", **FAILED))  # fmt: skip
+    assert both == [("✗", "failed"), ("✓", "proven"), ("26 ok", "shapes and errors")]
+
+
+def several(tmp_path, *checks, cases=(), adapters=("numpy", "torch"), **changed):
+    """A record of these cases and adapters."""
+    record = a_record(*checks, **changed)
+    record["adapters"] = dict.fromkeys(adapters, record["adapters"]["numpy"])
+    record["cases"] |= {name: SMALLEST | sizes for name, sizes in dict(cases).items()}
+    path = tmp_path / "several.json"
+    path.write_text(json.dumps(record))
+    return read(path)
+
+
+def test_the_nearest_adapter_is_that_of_the_smallest_errors_on_common_checks(tmp_path):
+    """What only one of them was put to says nothing, nor does what is known to fail."""
+    record = several(
+        tmp_path,
+        a_check(measurement=measured(rms=0.4)),
+        a_check("b", measurement=measured(rms=0.6)),
+        a_check("c", measurement=measured(rms=0.0)),
+        a_check(adapter="torch", measurement=measured(rms=0.3)),
+        a_check("b", adapter="torch", measurement=measured(rms=0.5)),
+        a_check("d", measurement=measured(rms=0.0)),
+        a_check("d", adapter="torch", outcome="known failure", measurement=measured(rms=80.0)),
+    )
+    found = pictures.nearest(record)
+    assert found.checks == 2
+    assert [(one.adapter, one.middle, one.largest) for one in found.adapters] == [
+        ("torch", 0.4, 0.5), ("numpy", 0.5, 0.6),
+    ]  # fmt: skip
+    assert (
+        found.adapters[0].path == f"M{round(300 / found.axis)} 0V10M{round(500 / found.axis)} 0V10"
+    )
+    assert pictures.nearest(several(tmp_path, a_check())) is None
+
+
+def test_the_heat_map_tells_where_an_adapter_strays(tmp_path):
+    record = several(
+        tmp_path,
+        a_check(measurement=measured(worst=1.5)),
+        a_check(case="long", measurement=measured(worst=4.9)),
+        a_check("b", case="long", measurement=measured(worst=0.3)),
+        a_check("c", case="long", outcome="known failure", measurement=measured(worst=1e7)),
+        a_check(adapter="torch", case="long", **FAILED),
+        cases={"long": {"time": 200}, "unseen": {}},
+    )
+    kinds, cases = pictures.heat(record)
+    by_case = {row.name: [(one.worst, one.level, one.failed, one.known) for one in row.cells]
+               for row in cases}  # fmt: skip
+    assert by_case == {
+        "smallest": [(1.5, "1", 0, 0), (None, "none", 0, 0)],
+        "long": [(4.9, "4", 0, 1), (None, "fails", 1, 0)],
+    }
+    of_kind = {row.name: row for row in kinds}
+    assert [one.worst for one in of_kind["100 steps and more"].cells] == [4.9, None]
+    assert [one.worst for one in of_kind["LSTM"].cells] == [1.5, None]
+    assert of_kind["one layer, one direction"].about == "2 of 2 cases"
+    assert "stacks" not in of_kind
+
+
+def test_a_dumbbell_goes_from_the_old_error_to_the_new(page, tmp_path):
+    """Of a claim's checks the worst; what grew most comes first; beyond the bound in decades."""
+    old = a_record(a_check(), a_check("b"), a_check(case="one-unit"), a_check("same"))
+    new = a_record(
+        a_check(**MOVED), a_check("b", **FAILED), a_check(case="one-unit"), a_check("same")
+    )
+    text = page(old, new).read_text(encoding="utf-8")
+    verdict = diff(read(tmp_path / "0.json"), read(tmp_path / "1.json"))
+    found = pictures.dumbbells(verdict)
+    assert [(one.claim, one.old, one.new, one.beyond) for one in found.rows] == [
+        ("b", 1.5, 400.0, True), ("it-holds", 1.5, 2.5, False),
+    ]  # fmt: skip
+    assert [(one.old_at, one.new_at) for one in found.rows] == [(21.0, 98.0), (21.0, 35.0)]
+    assert found.bound_at == 70
+    assert "1.50 &rarr; 2.50" in text
+    assert text.count('class="dot new"') == 2 + 1
+    assert pictures.dumbbells(diff(verdict.old, verdict.old)).rows == ()
 
 
 def nasty(value, keep=("schema", "kind", "outcome", "started")):
@@ -620,6 +755,35 @@ def test_a_records_strings_run_nothing(chromium, page):
     open_page(chromium, page(nasty_record()))
     assert chromium.execute_script("return window.told === undefined")
     assert chromium.get_log("browser") == []
+
+
+TIP = "const tip = document.getElementById('tip'); return tip.hidden ? '' : tip.textContent"
+
+
+def test_a_sign_says_what_it_means_on_focus_and_on_hover(chromium, both):
+    """Escape takes it away; it stays inside the window."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(chromium, both["run"], width=400)
+    assert chromium.execute_script(TIP) == ""
+    chromium.execute_script("document.querySelector('.key [data-tip]').focus()")
+    assert chromium.execute_script(TIP).startswith("FAIL 2/52: two of 52 checks failed")
+    assert chromium.execute_script(
+        "return document.activeElement.getAttribute('aria-describedby')"
+    ) == "tip"  # fmt: skip
+    box = chromium.execute_script("return document.getElementById('tip').getBoundingClientRect()")
+    assert box["left"] >= 0
+    assert box["right"] <= 400
+    ActionChains(chromium).send_keys(Keys.ESCAPE).perform()
+    assert chromium.execute_script(TIP) == ""
+    cell = chromium.find_element("css selector", ".matrix td.proven")
+    chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    assert chromium.execute_async_script("setTimeout(arguments[0], 100)") is None
+    ActionChains(chromium).move_to_element(cell).perform()
+    assert chromium.execute_script(TIP).startswith("proven in 1 check")
+    chromium.execute_script("document.querySelector('.noted a').focus({preventScroll: true})")
+    assert chromium.execute_script(TIP) == "it cannot"
 
 
 CONTRAST = """
