@@ -19,5 +19,6 @@ pytest_plugins = [
     "fixtures.plugin.fuzzing",
     "fixtures.plugin.scheduling",
     "fixtures.plugin.reporting",
+    "fixtures.plugin.progress",
     "fixtures.plugin.condensing",
 ]
