@@ -21,7 +21,7 @@ def cell(*outcomes: str, reasons: tuple[str, ...] = (), **measured: list[float])
         for name, values in measured.items()
         for value in values
     ]
-    return matrix.Cell(outcomes=list(outcomes), measurements=measurements, reasons=list(reasons))
+    return matrix.Cell(list(outcomes), measurements, measurements, list(reasons))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,16 @@ def test_a_cell_in_words_tells_its_own_numbers(kind, given, meaning):
     assert matrix.show(given, kind).meaning == meaning
 
 
+def test_a_failed_cell_has_no_number_of_a_check_that_held():
+    checks = [
+        proven("a", kind="rounding"),
+        proven("a", case="x", kind="rounding", outcome="error", measured=None),
+    ]
+    assert "  a  FAIL 1/2" in drawn(checks)
+    checks += [proven("a", case="y", kind="rounding", outcome="failed", measured={"worst": 1.0})]
+    assert "  a  FAIL 2/3 1 spreads" in drawn(checks)
+
+
 def test_what_a_failed_cell_does_not_refer_to_is_no_footnote():
     asked: list[str] = []
     matrix.describe(cell("error", reasons=("crash",)), "exact", lambda why: len(asked.append(why)))
@@ -261,6 +271,20 @@ def test_many_claims_are_told_by_their_topics():
     assert sum(int(line.split()[-2]) for line in table[1:]) == 100
     assert len(lines) <= 20
     assert drawn(many(matrix.ROWS), full=False) == drawn(many(matrix.ROWS))
+
+
+def test_below_a_short_matrix_many_reasons_are_counted():
+    checks = [proven("a"), *(
+        proven("a", case=f"{place}", outcome="not applicable", reason=f"reason {place}")
+        for place in range(matrix.FEW + 1)
+    )]  # fmt: skip
+    told = [f"  not applicable, a on numpy: reason {place}" for place in range(matrix.FEW + 1)]
+    assert drawn(checks)[-len(told) :] == told
+    assert drawn(checks[:-1], full=False)[-len(told) + 1 :] == told[:-1]
+    assert drawn(checks, full=False)[-2:] == [
+        "  6 checks not applicable, for 6 reasons",
+        "  --matrix full: every claim, and why what is left out does not apply",
+    ]
 
 
 def test_every_family_has_a_topic():
