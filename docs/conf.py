@@ -6,7 +6,8 @@ Nothing is fetched from elsewhere: no fonts, no scripts. SITE_URL is where it wi
 from __future__ import annotations
 
 import os
-from html import escape
+import re
+from html import escape, unescape
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -25,6 +26,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
@@ -41,11 +43,11 @@ ABOUT = (
 
 
 def describe(
-    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
+    _app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
     """Open Graph: what a page is called where its link is shown."""
-    described = (app.env.metadata.get(pagename) or {}).get("myst") or {}
-    about = described.get("html_meta", {}).get("description", ABOUT) if described else ABOUT
+    own = re.search(r'<meta content="([^"]*)" name="description"', context.get("metatags", ""))
+    about = unescape(own[1]) if own else ABOUT
     tags = {
         "og:title": context.get("title", project),
         "og:site_name": project,
@@ -85,7 +87,6 @@ def highlight_once() -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """The role and directive `claim`: other projects link a claim by its id, by intersphinx."""
-    app.add_crossref_type("claim", "claim", objname="claim")
+    """What this page does to Sphinx."""
     app.connect("html-page-context", describe, priority=900)  # after the theme
     highlight_once()
