@@ -77,8 +77,10 @@ def recurrent_blocks_transposed_at_loading(patch):
 
 
 @fault("float64 computed in float32")
-def weights_of_float32_in_float64(patch):
-    replace_forward(patch, weights=lambda _, weight: weight.float().to(weight.dtype))
+def all_that_is_returned_has_been_float32(patch):
+    replace_forward(
+        patch, after=lambda _, *returned: tuple(one.float().to(one.dtype) for one in returned)
+    )
 
 
 @fault("initial state ignored")
