@@ -317,8 +317,9 @@ def test_a_dumbbell_goes_from_the_old_error_to_the_new(page, tmp_path):
     """Of a claim's checks the worst; what grew most comes first; beyond the bound in decades."""
     old = a_record(a_check(), a_check("b"), a_check(case="one-unit"), a_check("same"))
     new = a_record(
-        a_check(**MOVED), a_check("b", **FAILED), a_check(case="one-unit"), a_check("same")
-    )
+        a_check(**MOVED), a_check("b", **FAILED), a_check("same"),
+        a_check(case="one-unit", measurement=measured(worst=1.0, output="another")),
+    )  # fmt: skip
     text = page(old, new).read_text(encoding="utf-8")
     verdict = diff(read(tmp_path / "0.json"), read(tmp_path / "1.json"))
     found = pictures.dumbbells(verdict)
