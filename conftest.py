@@ -20,6 +20,7 @@ pytest_plugins = [
     "fixtures.plugin.scheduling",
     "fixtures.plugin.sharding",
     "fixtures.plugin.reporting",
+    "fixtures.plugin.progress",
     "fixtures.plugin.condensing",
     "fixtures.plugin.ci",
 ]

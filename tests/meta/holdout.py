@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fixtures.adapters import outside
-from fixtures.records.diagnosis import nearest
+from fixtures.records.diagnosis import NEAR, candidates, nearest, weights_of
 from fixtures.records.patterns import Pattern, patterns
 
 
@@ -26,33 +26,48 @@ class HeldOut:
     score: float
 
 
-def held_out(known: Sequence[Pattern]) -> Iterator[HeldOut]:
+def held_out(known: Sequence[Pattern], kerases_are_one: bool = False) -> Iterator[HeldOut]:
+    """Of every mutant that has kin in another framework. Keras 2 and 3 are two frameworks, and have
+    much code in common: they may be held out together."""
+
+    def framework(one: Pattern) -> str:
+        name = outside(one.adapter)
+        return "keras" if kerases_are_one and name.startswith("keras") else name
+
+    elsewhere = {
+        name: [one for one in known if framework(one) != name] for name in {*map(framework, known)}
+    }
+    weights = {name: weights_of(others) for name, others in elsewhere.items()}
     for one in known:
-        own = outside(one.adapter)
-        others = [other for other in known if outside(other.adapter) != own]
-        if any(failure for failure in one.tries.values()) and any(
-            other.fault == one.fault for other in others
-        ):
-            guesses = nearest(one.tries, others)
+        name = framework(one)
+        others = candidates(one.adapter, elsewhere[name])
+        if any(other.fault == one.fault for other in others):
+            guesses = nearest(one.tries, others, weights[name])
             faults = [guess.fault for guess in guesses]
             place = faults.index(one.fault) + 1 if one.fault in faults else 0
-            first = guesses[0] if guesses else None
-            yield HeldOut(one, place, first.fault if first else "", first.score if first else 0.0)
+            yield HeldOut(one, place, *((faults[0], guesses[0].score) if guesses else ("", 0.0)))
+
+
+def share(found: Sequence[HeldOut], most: int = 1) -> str:
+    right = sum(0 < one.place <= most for one in found)
+    return f"{right} of {len(found)} ({right / max(len(found), 1):.0%})"
 
 
 def main() -> None:
-    found = list(held_out(patterns()))
+    known = patterns()
+    found = list(held_out(known))
     for one in found:
         if one.place != 1:
-            print(f"{one.pattern.mutant}: {one.pattern.fault}: place {one.place}, "
-                  f"first {one.first} ({one.score:.2f})")  # fmt: skip
+            said = f"first {one.first} ({one.score:.2f})" if one.first else "nothing is near"
+            print(f"{one.pattern.mutant}: {one.pattern.fault}: place {one.place}, {said}")
     for name in dict.fromkeys(outside(one.pattern.adapter) for one in found):
         own = [one for one in found if outside(one.pattern.adapter) == name]
-        right = sum(one.place == 1 for one in own)
-        print(f"{name}: {right} of {len(own)} ({right / len(own):.0%})")
-    right, three = (sum(0 < one.place <= most for one in found) for most in (1, 3))
-    print(f"right in the first guess: {right} of {len(found)} ({right / len(found):.0%}); "
-          f"among three: {three} ({three / len(found):.0%})")  # fmt: skip
+        print(f"{name}: {share(own)}")
+    print(f"right in the first guess: {share(found)}; among the first three: {share(found, 3)}")
+    together = list(held_out(known, kerases_are_one=True))
+    print(f"with both Kerases held out together: {share(together)}; {share(together, 3)}")
+    said = [one for one in found if one.score >= NEAR]
+    print(f"of those of which anything is said: {share(said)}")
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ def a_report(claim="it-fails", adapter="torch", case="smallest", message="no", *
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-def test_junit_says_what_was_measured(failing: Project, workers):
-    failing.pytest("--junit-xml=junit.xml", *workers)
+def test_junit_says_what_was_measured(failing: Project):
+    """In a worker, from which it comes by the same way."""
+    failing.pytest("--junit-xml=junit.xml", "-n", "1")
     tests = {
         one.get("name"): {each.get("name"): each.get("value") for each in one.iter("property")}
         for one in ET.parse(failing.path / "junit.xml").iter("testcase")  # noqa: S314
@@ -215,3 +215,56 @@ def test_every_input_of_the_action_is_used():
         variable = re.search(rf"(\w+): \${{{{ inputs\.{name} }}}}", text)
         assert variable, name
         assert f"${variable[1]}" in text.partition("run: |")[2]
+
+
+PYTHON = """#!/bin/bash
+# Writes down how it is called, and does what the suite would leave behind.
+echo "$@" >> "$RUNNER_TEMP/called"
+case "$*" in
+  "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+  "-m pip "*" broken"*) exit 1 ;;
+  "-m pytest "*) all="$*" && record="${all#*--record=}"; touch "${record%% *}"; exit "$FAILED" ;;
+  "-m fixtures diff "*) echo "the verdict"; exit "$REGRESSED" ;;
+  "-m fixtures merge "*) echo "the matrix" ;;
+esac
+"""
+
+
+@needs_bash
+@pytest.mark.parametrize(
+    ("inputs", "status", "verdict"),
+    [
+        ({}, 0, "```text\nthe matrix\n```\n"),
+        ({"FAILED": "1"}, 1, "```text\nthe matrix\n```\n"),
+        ({"BEFORE": "keras==3.0"}, 0, "the verdict\n"),
+        ({"BEFORE": "keras==3.0", "FAILED": "1"}, 0, "the verdict\n"),
+        ({"BEFORE": "keras==3.0", "REGRESSED": "2"}, 2, "the verdict\n"),
+        ({"REQUIREMENTS": "broken"}, 1, None),
+        ({"BEFORE": "broken"}, 1, None),
+    ],
+)
+def test_the_action_fails_by_the_run_or_by_the_verdict(tmp_path, inputs, status, verdict):
+    """Between two runs the verdict alone decides: what failed before may fail."""
+    python = tmp_path / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    summary = tmp_path / "summary"
+    text = (ROOT / "action.yml").read_text().partition("run: |\n")[2]
+    variables = {
+        "REQUIREMENTS": "keras==3.15.1 -r it.txt", "BEFORE": "", "ADAPTERS": "torch,keras3",
+        "CLAIMS": "a-claim,torch-*", "ARGUMENTS": "--quick -x", "PYTHON3": str(python),
+        "SUITE": str(tmp_path), "RUNNER_TEMP": str(tmp_path), "FAILED": "0", "REGRESSED": "0",
+        "GITHUB_OUTPUT": str(tmp_path / "out"), "GITHUB_STEP_SUMMARY": str(summary),
+    }  # fmt: skip
+    ended = run(textwrap.dedent(text), tmp_path, **variables | inputs)
+    assert ended.returncode == status, ended.stderr
+    assert (summary.read_text() if summary.exists() else None) == verdict
+    called = (tmp_path / "called").read_text()
+    if verdict is None:
+        assert "pytest" not in called.partition("broken")[2]
+        return
+    assert f"--quiet {tmp_path} keras==3.15.1 -r it.txt\n" in called
+    assert ".json --quick -x --adapters torch,keras3 --claim a-claim,torch-*\n" in called
+    named = dict(line.split("=", 1) for line in (tmp_path / "out").read_text().splitlines())
+    assert Path(named["verdict"]).read_text() == verdict
+    assert Path(named["record"]).name == "after.json"

@@ -76,7 +76,7 @@ def test_one_block_for_each_claim_and_adapter(many: Project, options):
     assert sorted(of_no_claim) == ["test_of_no_claim[1]", "test_of_no_claim[2]"]
     more = re.findall(r"^-+ 7 more like it -+\n(.*)$", result.stdout, re.MULTILINE)
     assert sorted(more) == [
-        f"pytest --claim {one} --adapters numpy --seed 0"
+        f"pytest --claim {one} --adapters numpy --seed 0 -vv --matrix none"
         for one in ("another-fails", "it-breaks", "it-fails")
     ]
     told = re.findall(r"^(?:FAILED|ERROR) .*::(\S+)", result.stdout.partition("short test")[2],
@@ -90,6 +90,56 @@ def test_the_command_runs_them_all(many: Project):
     again = many.pytest(*shlex.split(command)[1:])
     assert "seed 7" in again.stdout
     assert re.search(r" 8 failed, 18 deselected in", again.stdout)
+
+
+def test_all_are_shown_to_who_wants_them(many: Project):
+    result = many.pytest("-k", "it_fails or it_breaks", "-vv", CI="true")
+    assert len(re.findall(r"rerun +pytest", result.stdout.partition("short test")[0])) == 8
+    assert len(re.findall(r"^_+ ERROR at setup of ", result.stdout, re.MULTILINE)) == 8
+    assert "more like it" not in result.stdout
+
+
+def test_on_ci_the_line_that_names_a_failure_stays_one(many: Project):
+    result = many.pytest("-k", "it_fails", CI="true")
+    summary = result.stdout.partition("short test summary info")[2].splitlines()
+    assert len(summary) == 3  # the rest of its own, the failure, and pytest's last
+    assert summary[1].startswith("FAILED ")
+
+
+CRASHING = """
+from fixtures.cases import named
+from fixtures.checks.compare import assert_same_bits
+from fixtures.claims import claim
+
+CASES = named("smallest", "one-unit")
+
+
+def crashes(how):
+    raise RuntimeError(how)
+
+
+@claim(kind="exact", statement="It crashes.", formula="h == h", cases=CASES)
+def test_it_crashes(run):
+    crashes("one way")
+
+
+@claim(kind="exact", statement="Another.", formula="c == c", cases=CASES)
+def test_another_crashes(run):
+    crashes("another way")
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=" ".join)
+def test_of_crashes_at_one_place_one_has_its_traceback(many: Project, options):
+    many.write("tests/test_small.py", CRASHING)
+    result = many.pytest(*options)
+    assert len(re.findall(r"^>? +raise RuntimeError", result.stdout, re.MULTILINE)) == 1
+    assert result.stdout.count("3 more like it") == 2
+    told = re.findall(r"^E +RuntimeError: (.*)", result.stdout, re.MULTILINE)
+    assert sorted(told) == ["another way", "one way"]
+    (other,) = re.findall(r"RuntimeError, as in (test_.*) above$", result.stdout, re.MULTILINE)
+    before = result.stdout.partition("RuntimeError, as in")[0]
+    assert re.search(rf"^_+ {re.escape(other)} _+$", before, re.MULTILINE)
 
 
 def test_one_failure_alone_has_none_like_it(many: Project):
@@ -158,8 +208,10 @@ def test_random_cases_on_which_a_claim_does_not_hold_are_one_block():
     lines = []
     shown.toterminal(SimpleNamespace(line=lines.append, sep=lambda _, words: lines.append(words)))
     assert lines == [
-        "of 8 numbers", "2 more like it", "pytest tests/test_random.py --adapters torch --seed 3",
-    ]  # fmt: skip
+        "of 8 numbers",
+        "2 more like it",
+        "pytest tests/test_random.py --adapters torch --seed 3 -vv --matrix none",
+    ]
 
 
 def test_random_cases_stand_beside_named_ones():

@@ -17,13 +17,22 @@ from fixtures.adapters import Adapter
 from fixtures.adapters.numpy import Numpy
 from fixtures.cases import Case, every, plain
 from fixtures.cells import GRU, LSTM, RNN
-from fixtures.checks.random_checks import Alarm, RandomSearch, checks_of, snippet
+from fixtures.checks.random_checks import Alarm, RandomSearch, Tally, checks_of, snippet
 from fixtures.claims import all_claims
 from fixtures.claims.known import KnownFailure
 from fixtures.model.experiment import Experiment
 from fixtures.model.precisions import PRECISIONS
 from fixtures.model.run import Run
-from fixtures.plugin.fuzzing import INSTALL, PARTS, SHORT, Profile, draw
+from fixtures.plugin.fuzzing import (
+    FEW_MODES,
+    INSTALL,
+    PARTS,
+    SHORT,
+    Found,
+    Profile,
+    draw,
+    lines,
+)
 from fixtures.plugin.scheduling import case_in
 from tests.meta.conftest import ROOT, Project
 
@@ -484,3 +493,13 @@ def test_a_failure_is_a_bug_report_that_repeats_itself(fuzzed: Project):
     assert worst in again.stderr
     healthy = fuzzed.python("-c", code.group())
     assert (healthy.returncode, healthy.stderr) == (0, "")
+
+
+def test_many_modes_in_which_nothing_went_wrong_are_one_line():
+    modes = {f"numpy:m{place}": Tally(cases=3, worst=place) for place in range(FEW_MODES + 1)}
+    alarmed = {"numpy:wrong": Tally(cases=3, alarms=1)}
+    adapters = {"numpy": Tally(cases=3)} | modes | alarmed
+    shown = [line.split()[:2] for line in lines(Found(drawn=3, adapters=adapters))[2:]]
+    assert shown == [["numpy", "3"], ["numpy:wrong", "3"], ["6", "modes"]]
+    few = {name: adapters[name] for name in [*modes][:-1]}
+    assert len(lines(Found(drawn=3, adapters=few))) == 2 + FEW_MODES

@@ -279,7 +279,7 @@ def test_what_searches_found_is_told_before_the_grids(tmp_path):
         finished=True, found=[Found(change, "TypeError: <so>", (), (), ())],
     )  # fmt: skip
     text = pages.of_runs([], [search])
-    assert "numpy 1.0 to 1.3: 1 behaviour changed, 1 of them from good to bad" in text
+    assert "numpy 1.0 to 1.3: 1 behaviour changed (1 broke)" in text
     row = re.sub(r"<[^>]*>", "|", text[text.index(">it-holds<") + 1 : text.index("</tbody>")])
     assert [part for part in row.split("|") if part.strip(" \n>")] == [
         "it-holds", "adapters", "numpy", "first release", "1.2", "last before", "1.0 (1.1: no)",
