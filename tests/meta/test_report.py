@@ -17,7 +17,9 @@ import fixtures.__main__
 from fixtures.claims import all_claims
 from fixtures.errors import BadInput
 from fixtures.pages import pictures, report
+from fixtures.pages.history import of_runs
 from fixtures.records.diff import diff
+from fixtures.records.proven import parts_of
 from fixtures.records.record import read
 from tests.meta.conftest import need_reports
 from tests.meta.records import (
@@ -315,8 +317,9 @@ def test_a_dumbbell_goes_from_the_old_error_to_the_new(page, tmp_path):
     """Of a claim's checks the worst; what grew most comes first; beyond the bound in decades."""
     old = a_record(a_check(), a_check("b"), a_check(case="one-unit"), a_check("same"))
     new = a_record(
-        a_check(**MOVED), a_check("b", **FAILED), a_check(case="one-unit"), a_check("same")
-    )
+        a_check(**MOVED), a_check("b", **FAILED), a_check("same"),
+        a_check(case="one-unit", measurement=measured(worst=1.0, output="another")),
+    )  # fmt: skip
     text = page(old, new).read_text(encoding="utf-8")
     verdict = diff(read(tmp_path / "0.json"), read(tmp_path / "1.json"))
     found = pictures.dumbbells(verdict)
@@ -474,9 +477,23 @@ def both(page, tmp_path):
     return {"run": run, "verdict": verdict}
 
 
-@pytest.mark.parametrize("which", ["run", "verdict"])
-def test_it_opens_without_an_error_and_asks_for_nothing(chromium, both, which):
-    open_page(chromium, both[which])
+@pytest.fixture
+def three(both, tmp_path):
+    """And that of claims by versions, of which these two runs are."""
+    new = moved(real_claims())
+    for name, one in new["adapters"].items():
+        one |= {"versions": {name: "2.0.dev20261125"}, "surface": {f"{name}.layer": LONG}}
+    (tmp_path / "new.json").write_text(json.dumps(new))
+    records = [read(tmp_path / name) for name in ("0.json", "new.json")]
+    runs = [run for record in records for run in parts_of(record)]
+    history = tmp_path / "history.html"
+    history.write_text(of_runs(runs), encoding="utf-8")
+    return both | {"history": history}
+
+
+@pytest.mark.parametrize("which", ["run", "verdict", "history"])
+def test_it_opens_without_an_error_and_asks_for_nothing(chromium, three, which):
+    open_page(chromium, three[which])
     assert chromium.get_log("browser") == []
     asked = [
         message["params"]["request"]["url"]
@@ -484,8 +501,8 @@ def test_it_opens_without_an_error_and_asks_for_nothing(chromium, both, which):
         if (message := json.loads(entry["message"])["message"])["method"]
         == "Network.requestWillBeSent"
     ]
-    assert set(asked) <= {both[which].as_uri(), "about:blank", "data:,"}
-    assert both[which].as_uri() in asked
+    assert set(asked) <= {three[which].as_uri(), "about:blank", "data:,"}
+    assert three[which].as_uri() in asked
 
 
 OVERFLOWING = """
@@ -505,9 +522,9 @@ return [document.documentElement.scrollWidth - innerWidth, wide];
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-@pytest.mark.parametrize("which", ["run", "verdict"])
-def test_no_text_overflows(chromium, both, which, width):
-    open_page(chromium, both[which], width)
+@pytest.mark.parametrize("which", ["run", "verdict", "history"])
+def test_no_text_overflows(chromium, three, which, width):
+    open_page(chromium, three[which], width)
     chromium.execute_script(
         "for (const one of document.querySelectorAll('details')) one.open = true"
     )
@@ -811,10 +828,10 @@ return found;
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("which", ["run", "verdict"])
-def test_text_stands_out_from_its_background(chromium, both, which, dark):
+@pytest.mark.parametrize("which", ["run", "verdict", "history"])
+def test_text_stands_out_from_its_background(chromium, three, which, dark):
     """By 4.5 to 1, as the Web Content Accessibility Guidelines have it (1.4.3)."""
-    open_page(chromium, both[which], dark=dark)
+    open_page(chromium, three[which], dark=dark)
     assert chromium.execute_script(CONTRAST) == []
 
 
