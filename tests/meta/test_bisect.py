@@ -304,7 +304,9 @@ def test_the_first_bad_release_is_printed_and_kept_and_is_the_exit_status(machin
 def test_where_nothing_broke_the_status_is_0(machine, capsys):
     machine.since = "9"
     assert machine.bisect() == 0
-    assert "Nothing changed from lstm 1.0.0 to 1.5.0; 2 of 6 releases" in capsys.readouterr().out
+    assert (
+        "Nothing differs between lstm 1.0.0 and 1.5.0; 2 of 6 releases" in capsys.readouterr().out
+    )
 
 
 def test_progress_names_the_release_and_what_is_left(machine, capsys):
