@@ -96,6 +96,7 @@ def test_no_link_of_a_page_leads_out_of_the_site(every):
         prose = re.sub(r"(`{3,}).*?\1", "", text, flags=re.DOTALL)
         for link in re.findall(r"\]\(([^)#\s]+)", re.sub(r"`[^`\n]*`", "", prose)):
             assert "://" in link or link.removeprefix("/") in every, (name, link)
+    assert "[CLAIMS.md](/claims/index.md)" in every["versions.md"]
 
 
 def test_sources_are_written_without_a_framework(tmp_path):
@@ -320,7 +321,10 @@ def test_an_empty_site_is_told(tmp_path):
 
 # What is built.
 
-SOME = ("index.md", f"claims/{CLAIM}.md", "adapters/tf1.md", "porting/torch-to-tf1.md")
+SOME = (
+    "index.md", "answers.md", "methods.md", f"claims/{CLAIM}.md", "adapters/tf1.md",
+    "porting/torch-to-tf1.md",
+)  # fmt: skip
 SEEN = ("", f"claims/{CLAIM}/", "adapters/tf1/", "porting/torch-to-tf1/")
 
 
