@@ -16,6 +16,9 @@ from tests.meta.patterns import hash_of
 SHARE = 0.8
 """Of all that is held out so much is told rightly in the first guess."""
 
+KEPT = 0.9
+"""Of the mutants so many have a pattern that is up to date."""
+
 NOT_TOLD = ("torch-half-a-forget-bias", "torch-noise-in-the-output")
 """Those whose first guess is of another kind: half of a bias makes other numbers than a whole one,
 and the mutants' dropout is between the steps, where it changes the states, too."""
@@ -46,10 +49,10 @@ def test_most_mutants_are_told_by_their_kin_in_another_framework():
     assert sum(one.place == 1 for one in found) >= SHARE * len(found)
 
 
-def test_a_pattern_is_kept_of_every_mutant_as_it_is():
-    """`pytest tests/meta/test_mutants.py`, of all or of those that are missing, and then
-    `python -m tests.meta.patterns` bring them up to date."""
+def test_patterns_are_kept_of_the_mutants_as_they_are():
+    """What `pytest tests/meta/test_mutants.py` tried last, of all mutants or of some, is kept by
+    `python -m tests.meta.patterns`; a new mutant waits for that, and not too many may."""
     kept = {one.mutant: one.hash for one in patterns()}
-    assert {one.name: kept.get(one.name) for one in mutants()} == {
-        one.name: hash_of(one) for one in mutants()
-    }
+    waiting = [one.name for one in mutants() if kept.get(one.name) != hash_of(one)]
+    assert len(waiting) <= (1 - KEPT) * len(mutants()), waiting
+    assert kept.keys() <= {one.name for one in mutants()}

@@ -1,4 +1,5 @@
-"""A fault in a framework, recorded as the new run: the verdict names a claim that must catch it."""
+"""A fault in a framework, recorded as the new run: the verdict names a claim that must catch it,
+and the fault."""
 
 from __future__ import annotations
 
@@ -63,3 +64,5 @@ def test_a_mutant_recorded_as_new_is_a_regression_that_names_its_claim_first(
     assert found.changes[0].kind == "newly failing"
     assert found.changes[0].claim in mutant.caught_by
     assert words.text(found).startswith("Regressed: ")
+    [told] = words.answers(found)["as if"]
+    assert told.startswith(f"{mutant.adapter}: as if {mutant.family}: ")
