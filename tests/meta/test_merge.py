@@ -16,6 +16,7 @@ from fixtures.pages import modes, report
 from fixtures.records import outputs
 from fixtures.records.diff import diff
 from fixtures.records.merge import merge, named
+from fixtures.records.proven import run_of
 from fixtures.records.record import read, write
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, SMALLEST, a_check, a_record, measured
@@ -374,6 +375,13 @@ def test_a_merged_record_makes_a_page(merged):
     assert page.count("its own environment") == 1
     own = page.partition("its own environment")[2].partition("</table>")[0]
     assert re.search(r"KERAS_BACKEND.*jax", own, re.DOTALL)
+
+
+def test_what_was_proven_is_kept_of_one_environment_at_a_time(merged):
+    found = merged(a=on_tensorflow("keras3"), b=on_jax("keras3"))
+    with pytest.raises(BadInput, match=r"all\.json is of several environments; give the record"):
+        run_of(found)
+    assert run_of(merged(a=on_tensorflow("keras3"), b=a_run("numpy"))).python == "3.11.7"
 
 
 # The command.
