@@ -171,8 +171,6 @@ def test_the_last_job_merges_and_judges(project: Project):
     assert "<html" in (project.path / "report" / "report.html").read_text()
     (project.path / "before").mkdir()
     shutil.copy(project.path / "report" / "all.json", project.path / "before")
-    status, shown = judged()
-    assert (status, shown.partition(":")[0]) == (0, "**Nothing regressed, nothing moved")
     failing = a_record(a_check(outcome="failed", reason="no"))
     pinned.write_text(json.dumps(failing))
     status, shown = judged()

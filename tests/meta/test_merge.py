@@ -16,6 +16,7 @@ from fixtures.pages import modes, report
 from fixtures.records import outputs
 from fixtures.records.diff import diff
 from fixtures.records.merge import merge, named
+from fixtures.records.proven import runs_of
 from fixtures.records.record import read, write
 from tests.meta.conftest import need_reports
 from tests.meta.records import FAILED, SMALLEST, a_check, a_record, measured
@@ -370,10 +371,15 @@ def test_modes_are_compared_in_their_own_environment(merged):
 def test_a_merged_record_makes_a_page(merged):
     need_reports()
     page = report.of_record(merged(a=on_tensorflow("keras3"), b=on_jax("keras3")))
-    assert '<td role="cell" class="proven" data-adapter="keras3@jax">' in page
+    assert re.search(r'<td role="cell" class="proven"[^>]* data-adapter="keras3@jax"', page)
     assert page.count("its own environment") == 1
     own = page.partition("its own environment")[2].partition("</table>")[0]
     assert re.search(r"KERAS_BACKEND.*jax", own, re.DOTALL)
+
+
+def test_what_was_proven_is_kept_of_each_environment(merged):
+    found = runs_of(merged(a=on_tensorflow("keras3"), b=on_jax("keras3")))
+    assert [set(one.proven) for one in found] == [{"keras3"}, {"keras3"}]
 
 
 # The command.
