@@ -56,6 +56,18 @@ def test_it_fails(run):
 """
 
 
+WHOLE = "--kill-matrix"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        WHOLE,
+        action="store_true",
+        help="try the mutants on the claims that need not catch them, too, and write which do to "
+        "report/",
+    )
+
+
 def need(adapter: str) -> None:
     """Skips the test, with the reason, where this adapter cannot run."""
     if reason := every_adapter()[adapter].cannot_run():
@@ -142,9 +154,10 @@ def failing(project: Project) -> Project:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Writes the kill matrix, of rows that may come from several workers."""
+    """Says what became of the mutants, whose rows may come from several workers, and writes the
+    kill matrix if it was asked for."""
     from tests.meta import patterns
-    from tests.meta.kill_matrix import PROPERTY, report
+    from tests.meta.kill_matrix import PROPERTY, REPORT, report
 
     told = [
         value
@@ -154,5 +167,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == PROPERTY
     ]
     if told:
-        terminalreporter.write_line(report({one["mutant"]: one["fates"] for one in told}))
-        patterns.tried({one["mutant"]: one["tries"] for one in told})
+        folder = REPORT if terminalreporter.config.getoption(WHOLE) else None
+        terminalreporter.write_line(report({one["mutant"]: one["fates"] for one in told}, folder))
+        if folder:
+            patterns.tried({one["mutant"]: one["tries"] for one in told})

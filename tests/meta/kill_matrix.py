@@ -33,15 +33,16 @@ from tests.meta.mutants import Mutant, mutants
 SAMPLE = (
     "smallest", "one-step", "two-layers", "two-widths", "bidirectional", "bidirectional-two-layers",
 )  # fmt: skip
-"""The claims that must catch a mutant are tried on these, in both precisions, and on the mutant's
-own cases."""
+"""The claims that must catch a mutant are tried on these, in both precisions, and before them on
+the mutant's own cases, until one does."""
 
 REST = ("bidirectional", "smallest")
-"""The other claims that look at the one run that all share are tried on the first of these that
-they take, in float32; where the mutant's cases are all of another cell, on the first of those. What
-runs the framework once more is tried on the mutants that name it; what is known to fail without a
-mutant, too, says nothing. In a mode that a mutant is about, claims are tried on the mutant's own
-cases, or IN_MODES, in float32 where there is a choice: to build a layer in a mode takes time."""
+"""For the whole matrix the other claims that look at the one run that all share are tried, too: on
+the first of these that they take, in float32; where the mutant's cases are all of another cell, on
+the first of those. What runs the framework once more is tried on the mutants that name it; what is
+known to fail without a mutant, too, says nothing. In a mode that a mutant is about, claims are
+tried on its own cases, or IN_MODES, in float32 where there is a choice: to build a layer in
+a mode takes time."""
 
 SLOW = ("tf1-basic-lstm-cell-needs-keras-2",)
 """What starts a process of its own."""
@@ -59,13 +60,14 @@ Tries = dict[Key, Failure | None]
 RUN_CACHE = RunCache(0, recorded.experiment_of)
 
 
-def row(mutant: Mutant, everything: bool = False) -> Row:
+def row(mutant: Mutant, everything: bool = False, others: bool = True) -> Row:
     """What becomes of each claim while the mutant's patch is in place.
 
     `caught` if its assertion fails on a case, `error` if nothing but errors stopped it. With
-    `everything` no claim is left out, and each is tried on all of REST that it takes.
+    `everything` no claim is left out, and each is tried on all of REST that it takes; without
+    `others` only those that must catch the mutant are tried.
     """
-    return row_of(tries(mutant, everything))
+    return row_of(tries(mutant, everything, others))
 
 
 def row_of(tried: Tries) -> Row:
@@ -76,16 +78,19 @@ def row_of(tried: Tries) -> Row:
     return found
 
 
-def tries(mutant: Mutant, everything: bool = False) -> Tries:
+def tries(mutant: Mutant, everything: bool = False, others: bool = True) -> Tries:
     """The checks that are tried while the mutant's patch is in place: the claim's until one fails,
     and where the run is there anyway, those that are tried on other mutants."""
     RUN_CACHE.forget_runs()
     found: Tries = {}
     try:
         for one in all_claims().values():
+            if not others and one.id not in mutant.caught_by:
+                continue
             caught = False
             for case, dtype in _checks(one, mutant, everything):
-                if not caught or (one.shares_the_run and case.name in REST and dtype == "float32"):
+                there = one.shares_the_run and case.name in REST and dtype == "float32"
+                if not caught or (others and there):
                     failure = _tried(one, mutant.adapter, case, dtype)
                     caught = caught or not (failure is None or failure.raised)
                     found[one.id, case.name, dtype] = failure
@@ -108,7 +113,9 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
             pair for pair in pairs if named or checked_in_every_mode(one, mutant.adapter, *pair)
         ][: len(pairs) if named else 1]
     elif one.id in mutant.caught_by:
-        yield from among((*SAMPLE, *mutant.cases)) or applicable[:2]
+        own = among(mutant.cases)
+        sample = [pair for pair in among(SAMPLE) if pair not in own]
+        yield from [*own, *sample] or applicable[:2]
     elif one.shares_the_run or (everything and _may_be_tried_anywhere(one, mutant)):
         names = mutant.cases if about_other_cells(mutant) else REST
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
@@ -159,8 +166,9 @@ def _tried(one: Claim, adapter: str, case: Case, dtype: str) -> Failure | None:
     return None
 
 
-def report(rows: Mapping[str, Row], folder: Path = REPORT) -> str:
-    """Writes the matrix into `folder` if it is whole, and says in one line what is in it."""
+def report(rows: Mapping[str, Row], folder: Path | None = REPORT) -> str:
+    """Says in one line what is in the matrix, and writes it into `folder`, if there is one and no
+    mutant is missing."""
     missing = [mutant for mutant in mutants() if mutant.name not in rows]
     if missing:
         return (
@@ -169,6 +177,12 @@ def report(rows: Mapping[str, Row], folder: Path = REPORT) -> str:
         )
     survivors = [name for name in rows if "caught" not in rows[name].values()]
     idle = [one for one in all_claims() if not _catches(one, rows)]
+    summary = (
+        f"{len(rows)} mutants, {len(survivors)} survivors, {len(all_claims())} claims, "
+        f"{len(idle)} idle"
+    )
+    if folder is None:
+        return f"kill matrix: {summary}"
     folder.mkdir(exist_ok=True)
     path = folder / "kill-matrix.json"
     matrix = {
@@ -182,10 +196,6 @@ def report(rows: Mapping[str, Row], folder: Path = REPORT) -> str:
     }
     whole = {"survivors": survivors, "idle claims": idle, "mutants": matrix}
     write_whole(path, json.dumps(whole, indent=1) + "\n")
-    summary = (
-        f"{len(rows)} mutants, {len(survivors)} survivors, {len(all_claims())} claims, "
-        f"{len(idle)} idle"
-    )
     write_whole(folder / "kill-matrix.md", "\n".join(_page(rows, summary)) + "\n")
     where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     return f"kill matrix: {summary} -> {where.as_posix()}"

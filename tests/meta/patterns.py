@@ -1,7 +1,7 @@
 """How each mutant fails, as data for diagnoses: `python -m tests.meta.patterns` writes it.
 
-What `pytest tests/meta/test_mutants.py` tried last, of all mutants or of some, takes the place of
-what was known of them; mutants that are no more are left out.
+What `pytest tests/meta/test_mutants.py --kill-matrix` tried last, of all mutants or of some, takes
+the place of what was known of them; mutants that are no more are left out.
 """
 
 from __future__ import annotations

@@ -50,8 +50,9 @@ def test_most_mutants_are_told_by_their_kin_in_another_framework():
 
 
 def test_patterns_are_kept_of_the_mutants_as_they_are():
-    """What `pytest tests/meta/test_mutants.py` tried last, of all mutants or of some, is kept by
-    `python -m tests.meta.patterns`; a new mutant waits for that, and not too many may."""
+    """What `pytest tests/meta/test_mutants.py --kill-matrix` tried last, of all mutants or of some,
+    is kept by `python -m tests.meta.patterns`; a new mutant waits for that, and not too many may.
+    """
     kept = {one.mutant: one.hash for one in patterns()}
     waiting = [one.name for one in mutants() if kept.get(one.name) != hash_of(one)]
     assert len(waiting) <= (1 - KEPT) * len(mutants()), waiting

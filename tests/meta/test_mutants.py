@@ -12,7 +12,7 @@ import pytest
 from fixtures.claims import all_claims
 from fixtures.pages.strength import FILE
 from tests.meta import strength
-from tests.meta.conftest import need
+from tests.meta.conftest import WHOLE, need
 from tests.meta.kill_matrix import PROPERTY, report, row, row_of, tries
 from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, layer_norm, mutants
 from tests.meta.mutants.cell import EVERY, GRADIENTS, Fault
@@ -30,13 +30,15 @@ def leave_graphs_as_they_are(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
-def test_mutant_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch, record_property) -> None:
+def test_mutant_is_caught(
+    mutant: Mutant, monkeypatch: pytest.MonkeyPatch, record_property, pytestconfig: pytest.Config
+) -> None:
     need(mutant.adapter)
     with monkeypatch.context() as patch:
         if mutant.adapter == "tf1":
             leave_graphs_as_they_are(patch)
         mutant.make(patch)
-        tried = tries(mutant)
+        tried = tries(mutant, others=pytestconfig.getoption(WHOLE))
     fates = row_of(tried)
     told = [(*key, failure and asdict(failure)) for key, failure in tried.items()]
     record_property(PROPERTY, {"mutant": mutant.name, "fates": fates, "tries": told})
@@ -87,6 +89,8 @@ def without_a_fault(adapter: str, patch: pytest.MonkeyPatch) -> None:
 def test_a_mutant_without_a_fault_survives(adapter, monkeypatch) -> None:
     need(adapter)
     with monkeypatch.context() as patch:
+        if adapter == "tf1":
+            leave_graphs_as_they_are(patch)
         without_a_fault(adapter, patch)
         healthy = Mutant("healthy", adapter, "", (EVERY, GRADIENTS), (), lambda _: None)
         fates = row(healthy, everything=True)
@@ -201,6 +205,24 @@ def test_the_matrix_names_survivors_and_idle_claims(rows, tmp_path) -> None:
     assert matrix["survivors"] == ["tf1-coupled-gates-are-back"]
     assert matrix["idle claims"] == [idle]
     assert f"{idle} (DID NOT)" in (tmp_path / "kill-matrix.md").read_text()
+
+
+def test_only_the_whole_matrix_is_written(rows) -> None:
+    claims = len(all_claims())
+    told = report(rows, None)
+    assert told == f"kill matrix: {len(rows)} mutants, 0 survivors, {claims} claims, 0 idle"
+    rows.popitem()
+    assert report(rows, None).startswith("kill matrix: not written")
+
+
+def test_without_the_others_a_mutant_meets_the_claims_that_must_catch_it(monkeypatch) -> None:
+    need("torch")
+    one = next(one for one in mutants() if one.name == "torch-h-n-one-ulp-off")
+    with monkeypatch.context() as patch:
+        one.make(patch)
+        alone, with_others = row(one, others=False), row(one)
+    assert alone == dict.fromkeys(one.caught_by, "caught")
+    assert set(with_others) > set(alone)
 
 
 def test_part_of_a_matrix_is_not_written(rows, tmp_path) -> None:
