@@ -487,9 +487,9 @@ def test_markdown_is_a_table_of_last_good_and_first_bad(machine, capsys):
 
 
 def test_nothing_in_a_table_becomes_markup(machine, capsys):
-    machine.refused = {"lstm==1.3.0": "<b>|</b>"}
+    machine.refused = {"lstm==1.3.0": "<b>|**</b>"}
     machine.bisect("--format", "markdown")
-    assert "installed: &lt;b>\\|&lt;/b>" in capsys.readouterr().out
+    assert "installed: &lt;b>\\|\\*\\*&lt;/b>" in capsys.readouterr().out
 
 
 def test_without_what_pages_need_the_answer_stands(machine, capsys, monkeypatch):
