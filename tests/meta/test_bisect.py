@@ -202,7 +202,7 @@ def test_bits_and_signatures_are_looked_at_where_asked_for(tmp_path):
 def test_a_frameworks_own_words_are_one_line(tmp_path, reason, why):
     path = tmp_path / "run.json"
     failing = a_check(outcome="error", reason=reason, measurement=None)
-    path.write_text(json.dumps(a_record(a_check("another"), failing)))
+    path.write_text(json.dumps(a_record(a_check("another", **LEFT_OUT), failing)))
     assert bisect.why_failing(read(path), Behaviour("it-holds", "numpy")) == why
     assert bisect.why_failing(read(path), Behaviour("another", "numpy")) == ""
 
