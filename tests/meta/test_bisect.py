@@ -202,7 +202,7 @@ def test_bits_and_signatures_are_looked_at_where_asked_for(tmp_path):
 def test_a_frameworks_own_words_are_one_line(tmp_path, reason, why):
     path = tmp_path / "run.json"
     failing = a_check(outcome="error", reason=reason, measurement=None)
-    path.write_text(json.dumps(a_record(a_check("another"), failing)))
+    path.write_text(json.dumps(a_record(a_check("another", **LEFT_OUT), failing)))
     assert bisect.why_failing(read(path), Behaviour("it-holds", "numpy")) == why
     assert bisect.why_failing(read(path), Behaviour("another", "numpy")) == ""
 
@@ -487,9 +487,9 @@ def test_markdown_is_a_table_of_last_good_and_first_bad(machine, capsys):
 
 
 def test_nothing_in_a_table_becomes_markup(machine, capsys):
-    machine.refused = {"lstm==1.3.0": "<b>|</b>"}
+    machine.refused = {"lstm==1.3.0": "<b>|**</b>"}
     machine.bisect("--format", "markdown")
-    assert "installed: &lt;b>\\|&lt;/b>" in capsys.readouterr().out
+    assert "installed: &lt;b>\\|\\*\\*&lt;/b>" in capsys.readouterr().out
 
 
 def test_without_what_pages_need_the_answer_stands(machine, capsys, monkeypatch):
