@@ -176,7 +176,7 @@ def test_damaged_patterns_are_refused_in_one_sentence(tmp_path, cut):
 def test_a_fault_is_told_once_with_every_adapter_that_looks_like_it():
     found = diagnose(KNOWN[1].tries, KNOWN)
     assert words.as_if({"torch": found, "torch:jit": found, "keras3": None}) == [
-        "torch, torch:jit: as if states exchanged: 2 of 2 failing claims fail the same way "
+        "torch, torch:jit: states exchanged: 2 of 2 failing claims fail the same way "
         "(score 1.00); next nearest: gates exchanged, 0 (0.23)"
     ]
 

@@ -119,7 +119,7 @@ def test_a_known_fault_is_told(judge):
         checks.append(one)
     old = a_record(*({**one, "outcome": "proven", "measurement": measured()} for one in checks))
     text = words.text(judge(old, a_record(*checks)), width=200)
-    assert "as if    numpy: as if (h, c) returned as (c, h): " in text
+    assert "as if    numpy: (h, c) returned as (c, h): " in text
     assert " fail the same way (score 1.00); next nearest: " in text
 
 

@@ -19,9 +19,12 @@ SHARE = 0.8
 KEPT = 0.9
 """Of the mutants so many have a pattern that is up to date."""
 
-NOT_TOLD = ("torch-half-a-forget-bias", "torch-noise-in-the-output")
+NOT_TOLD = (
+    "torch-half-a-forget-bias", "torch-noise-in-the-output", "torch-h-n-is-of-the-first-step",
+)  # fmt: skip
 """Those whose first guess is of another kind: half of a bias makes other numbers than a whole one,
-and the mutants' dropout is between the steps, where it changes the states, too."""
+the mutants' dropout is between the steps, where it changes the states, too, and a state of the
+first step is further off than one of the step before."""
 
 
 @pytest.mark.parametrize("fault", CATALOGUE.mutants, ids=lambda one: one.name)

@@ -69,4 +69,4 @@ def test_a_mutant_recorded_as_new_is_a_regression_that_names_its_claim_first(
     assert found.changes[0].claim in mutant.caught_by
     assert words.text(found).startswith("Regressed: ")
     [told] = words.answers(found)["as if"]
-    assert told.startswith(f"{mutant.adapter}: as if {mutant.family}: ")
+    assert told.startswith(f"{mutant.adapter}: {mutant.family}: ")
