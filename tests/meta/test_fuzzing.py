@@ -7,25 +7,28 @@ import json
 import math
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 import fixtures.cells
-from fixtures.adapters import Adapter
+from fixtures.adapters import Adapter, every_adapter, in_a_mode
 from fixtures.adapters.numpy import Numpy
 from fixtures.cases import Case, every, plain
 from fixtures.cells import GRU, LSTM, RNN
+from fixtures.checks import random_checks
 from fixtures.checks.random_checks import Alarm, RandomSearch, checks_of, snippet
 from fixtures.claims import all_claims
 from fixtures.claims.known import KnownFailure
 from fixtures.model.experiment import Experiment
 from fixtures.model.precisions import PRECISIONS
 from fixtures.model.run import Run
-from fixtures.plugin.fuzzing import INSTALL, PARTS, SHORT, Profile, draw
+from fixtures.plugin.fuzzing import INSTALL, PARTS, SHORT, Profile, by_case, draw
+from fixtures.plugin.fuzzing import drawn as drawn_in_short
 from fixtures.plugin.scheduling import case_in
-from tests.meta.conftest import ROOT, Project
+from tests.meta.conftest import ROOT, Project, need
 
 pytest.importorskip("hypothesis", reason=INSTALL)
 
@@ -445,6 +448,69 @@ def test_fuzzing_draws_until_the_time_is_up(fuzzed: Project, workers):
     assert int(re.search(r"random cases: (\d+) drawn", result.stdout).group(1)) > 12
     seconds = float(re.search(r"4 passed in ([\d.]+)s", result.stdout).group(1))
     assert 6 < seconds < 60
+
+
+def test_a_mode_that_nobody_asked_for_is_put_to_one_random_case_that_it_takes():
+    modes = [name for name in every_adapter() if in_a_mode(name)]
+    found = by_case(tuple(modes), seed=0)
+    times = Counter(name for part in found for names in part.values() for name in names)
+    assert times == dict.fromkeys(modes, 1)
+    for part, told in enumerate(found):
+        cases = {case.name: case for case in drawn_in_short(part, 0)}
+        for case, names in told.items():
+            for name in names:
+                left_out = map(functools.partial(every_adapter()[name].leaves_out, cases[case]),
+                               cases[case].dtypes)  # fmt: skip
+                assert not all(left_out), (name, case)
+    assert all(found), "every part has some"
+
+
+def test_a_mode_is_asked_on_its_case_alone(monkeypatch):
+    first, second, third = drawn(3)
+    asked = search()
+    asked.more = {second.name: ("torch:inference",)}
+    names = []
+    monkeypatch.setattr(random_checks, "checks_of", lambda _, those, *__: names.append(those) or ())
+    for case in (first, second, third):
+        asked.put(case)
+    assert names == [("numpy",), ("numpy", "torch:inference"), ("numpy",)]
+
+
+ASKED = """
+import fixtures.plugin.fuzzing as fuzzing
+
+listed = fuzzing.drawn
+
+def draw(search, profile, part):
+    more = [name for names in search.more.values() for name in names]
+    print("asked", "torch:inference" in search.names, more.count("torch:inference"))
+
+def drawn(part, seed):
+    fuzzing.draw = drawing
+    try:
+        return listed(part, seed)
+    finally:
+        fuzzing.draw = draw
+
+drawing, fuzzing.draw, fuzzing.drawn = fuzzing.draw, draw, drawn
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("-all",), {"False 0": PARTS - 1, "False 1": 1}),
+        (("-all", "--fuzz", "1"), {"True 0": PARTS}),
+        (("--adapters", "torch:inference"), {"True 0": PARTS}),
+    ],
+    ids=["by-default", "for-longer", "by-name"],
+)
+def test_a_mode_is_put_to_one_random_case_or_where_asked_for_to_all(fuzzed, arguments, told):
+    need("torch")
+    fuzzed.write("asked.py", ASKED)
+    result = fuzzed.pytest("-p", "asked", "-s", "tests/test_random.py", *arguments, PYTHONPATH=".")
+    assert result.returncode == 0, result.stdout
+    assert Counter(re.findall(r"asked (\w+ \d)", result.stdout)) == told
 
 
 @pytest.mark.parametrize("minutes", ["x", "0", "-1", "inf", "nan"])
