@@ -464,12 +464,13 @@ def test_a_record_cut_anywhere_is_refused(real, tmp_path):
             read(cut)
 
 
-def test_a_hundred_thousand_checks_are_no_trouble(judge):
-    checks = [a_check(claim=f"claim-{n % 100}", case=f"case-{n // 100}") for n in range(100_000)]
+def test_twenty_thousand_checks_are_no_trouble(judge):
+    """Half as many again as a whole run makes."""
+    checks = [a_check(claim=f"claim-{n % 100}", case=f"case-{n // 100}") for n in range(20_000)]
     found = judge(a_record(*checks), a_record(*checks[:-1], checks[-1] | FAILED))
     assert found.exit_status == 1
     assert len(words.text(found).splitlines()) < 40
-    assert json.loads(words.as_json(found))["counts"]["same"] == 99_999
+    assert json.loads(words.as_json(found))["counts"]["same"] == 19_999
 
 
 def test_the_terminal_shows_one_screen(judge):
