@@ -324,7 +324,7 @@ def test_a_topic_in_which_something_failed_says_so_below_its_claims():
 def test_of_many_that_do_not_hold_some_are_shown_and_the_others_counted():
     lines = drawn(many(matrix.ROWS + 5, outcome="failed"), full=False)
     assert sum(line.startswith("  claim-") for line in lines) == matrix.ROWS
-    assert "  5 more claims that do not hold: --matrix full" in lines
+    assert "  5 more claims that went wrong: --matrix full" in lines
     assert sum(line.startswith("  claim-") for line in drawn(many(20, outcome="failed"))) == 20
 
 
