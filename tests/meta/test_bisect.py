@@ -281,7 +281,8 @@ def machine(monkeypatch, tmp_path):
             return [release for release, _ in self.runs]
 
     made = Machine()
-    monkeypatch.setattr(installing, "subprocess", SimpleNamespace(run=made.run))
+    ours = SimpleNamespace(run=made.run, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(installing, "subprocess", ours)
     monkeypatch.setattr(installing.shutil, "which", lambda _: None)
     return made
 
