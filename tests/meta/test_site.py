@@ -122,6 +122,8 @@ def test_nothing_is_written_over_what_others_wrote(tmp_path, capsys):
     assert fixtures.__main__.main(["site", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"{tmp_path} holds something else; give a new folder.\n"
     assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert fixtures.__main__.main(["site", str(tmp_path / "mine.txt")]) == 2
+    assert "holds something else; give a new folder" in capsys.readouterr().err
 
 
 # Drawings.
@@ -298,6 +300,7 @@ PAGE = '<html><head>{head}</head><body><h1 id="top">A</h1>{body}</body></html>'
             "index.html fetches https://fonts.example/x.css.",
         ),
         ('<link rel="canonical" href="https://lstm.example/">', "", None),
+        ('<link rel="stylesheet">', f'<img src="data:image/png;base64,{"A" * 300}">', None),
     ],
 )  # fmt: skip
 def test_a_link_that_leads_nowhere_and_a_request_are_told(tmp_path, capsys, head, body, fault):
