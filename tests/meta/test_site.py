@@ -171,6 +171,8 @@ def test_what_lies_below_is_drawn_below():
         ("h' = sigmoid(o) * tanh(c')", ["<mi>\N{GREEK SMALL LETTER SIGMA}</mi>", "<mo>⊙</mo>"]),
         ("a = sqrt(6 / (x + 2 * n))", ["<msqrt>", "<mfrac>", '<mn>2</mn><mspace width="0.2em"/>']),
         ("output[:, -1] != h_n[-1]", ["<mo>≠</mo>", "<msub>", "<mo>:</mo>"]),
+        ("y == g ** 2 * -3 * x", ["</msup><mo>⊙</mo>"]),
+        ("y == -2 * x", ['<mn>2</mn><mspace width="0.2em"/>']),
         ("d loss / d x == oracle", ["<mi>∂</mi><mi>loss</mi>"]),
         ("output[row, -1] != h[row] where lengths[row] < time", ["where", "<mo>&lt;</mo>"]),
     ],
