@@ -99,6 +99,12 @@ def test_no_link_of_a_page_leads_out_of_the_site(every):
     assert "[CLAIMS.md](/claims/index.md)" in every["versions.md"]
 
 
+def test_the_menu_leads_to_every_page_that_is_written_by_hand(every):
+    menu = "\n".join(re.findall(r"^```\{toctree\}\n(.*?)^```", every["index.md"], re.M | re.S))
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} | {"contributing"}
+    assert pages <= set(menu.splitlines())
+
+
 def test_sources_are_written_without_a_framework(tmp_path):
     code = (
         "import sys; from pathlib import Path; from fixtures.pages.site import write; "
