@@ -27,7 +27,7 @@ from fixtures.claims import (
 )
 from fixtures.claims.known import known_failures, matching
 from fixtures.files import write_whole
-from fixtures.records.patterns import Failure, failure_of
+from fixtures.records.patterns import Failure, Key, failure_of
 from tests.meta.mutants import Mutant, mutants
 
 SAMPLE = (
@@ -52,9 +52,6 @@ REPORT = ROOT / "report"
 
 Fate = Literal["caught", "error", "holds"]
 Row = dict[str, Fate]
-Key = tuple[str, str, str]
-"""claim, case, dtype"""
-
 Tries = dict[Key, Failure | None]
 """How each check that was tried fails; None if it holds."""
 RUN_CACHE = RunCache(0, recorded.experiment_of)

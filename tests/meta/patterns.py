@@ -37,7 +37,7 @@ def hash_of(mutant: Mutant) -> str:
 
 def tried(by_mutant: Mapping[str, Iterable[Any]]) -> None:
     """Keeps what was tried until the data is written."""
-    kept = json.loads(TRIED.read_text(encoding="utf-8")) if TRIED.is_file() else {}
+    kept = since_written()
     hashes = {one.name: hash_of(one) for one in mutants()}
     kept |= {
         name: {"hash": hashes[name], "tries": list(tries)} for name, tries in by_mutant.items()
@@ -46,11 +46,19 @@ def tried(by_mutant: Mapping[str, Iterable[Any]]) -> None:
     write_whole(TRIED, json.dumps(kept) + "\n")
 
 
-def current(known: Iterable[Pattern], tried: Mapping[str, Any]) -> list[Pattern]:
+def since_written() -> dict[str, Any]:
+    """By mutant, what was tried since the data was written."""
+    found: dict[str, Any] = {}
+    if TRIED.is_file():
+        found = json.loads(TRIED.read_text(encoding="utf-8"))
+    return found
+
+
+def current(known: Iterable[Pattern], tries: Mapping[str, Any]) -> list[Pattern]:
     """A pattern for each mutant of today of which one is known."""
     found = {one.mutant: one for one in known}
     for mutant in mutants():
-        entry = tried.get(mutant.name)
+        entry = tries.get(mutant.name)
         if entry and entry["hash"] == hash_of(mutant):
             found[mutant.name] = Pattern(
                 mutant=mutant.name,
@@ -74,10 +82,9 @@ def _rounded(failure: Mapping[str, Any]) -> Failure:
 
 
 def text() -> str:
-    tried = json.loads(TRIED.read_text(encoding="utf-8")) if TRIED.is_file() else {}
     known = patterns() if FILE.is_file() else []
     hashes = {name: one.source_hash for name, one in all_claims().items()}
-    return text_of(current(known, tried), hashes)
+    return text_of(current(known, since_written()), hashes)
 
 
 if __name__ == "__main__":

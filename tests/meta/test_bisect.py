@@ -281,7 +281,8 @@ def machine(monkeypatch, tmp_path):
             return [release for release, _ in self.runs]
 
     made = Machine()
-    monkeypatch.setattr(installing, "subprocess", SimpleNamespace(run=made.run))
+    ours = SimpleNamespace(run=made.run, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(installing, "subprocess", ours)
     monkeypatch.setattr(installing.shutil, "which", lambda _: None)
     return made
 
@@ -307,6 +308,24 @@ def test_where_nothing_broke_the_status_is_0(machine, capsys):
     assert (
         "Nothing differs between lstm 1.0.0 and 1.5.0; 2 of 6 releases" in capsys.readouterr().out
     )
+
+
+def test_nothing_is_said_of_a_release_that_was_not_compared(machine, capsys):
+    machine.since = "9"
+    machine.refused = {"lstm==1.5.0": "no"}
+    machine.bisect()
+    assert "Nothing differs between lstm 1.0.0 and 1.4.0; 2 of 6" in capsys.readouterr().out
+    machine.bisect(old="lstm==1.4.0")
+    assert "Nothing was compared; 1 of 2 releases recorded." in capsys.readouterr().out
+    assert machine.bisect(old="lstm==1.3.0", new="lstm==1.4.0") == 0
+    assert "between lstm 1.3.0 and 1.4.0; 2 of 2" in capsys.readouterr().out
+
+
+def test_no_release_of_a_narrower_search_may_be_recorded(machine, capsys):
+    machine.refused = {"lstm==1.3.0": "no", "lstm==1.4.0": "no"}
+    machine.bisect()
+    assert machine.bisect(old="lstm==1.3.0", new="lstm==1.4.0") == 2
+    assert "no release of lstm could be recorded" in capsys.readouterr().err
 
 
 def test_progress_names_the_release_and_what_is_left(machine, capsys):

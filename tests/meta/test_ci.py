@@ -75,6 +75,21 @@ def test_the_simplest_case_is_the_one_that_is_shown():
     ]
 
 
+def test_of_random_cases_the_simplest_is_shown_after_every_named_one():
+    def at_random(numbers):
+        alarm = {"claim": "it-fails", "adapter": "torch", "case": f"random-{numbers}",
+                 "dtype": "float32", "numbers": numbers}  # fmt: skip
+        return a_report(
+            message=f"{numbers}", user_properties=[(fuzzing.PROPERTY, {"alarm": alarm})]
+        )
+
+    reports = [at_random(500), at_random(20)]
+    (told,) = told_to_github(reports, Path())
+    assert told.endswith("2 failures::20")
+    (told,) = told_to_github([*reports, a_report(case="thousand-steps", message="named")], Path())
+    assert told.endswith("3 failures::named")
+
+
 def test_what_is_no_check_is_told_by_itself():
     report = a_report(user_properties=[], message="a: 100%\nb,\r")
     assert list(told_to_github([report], None)) == [

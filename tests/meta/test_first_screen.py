@@ -155,6 +155,18 @@ def test_since_when_is_told_from_runs_in_between(broken, runs, good):
     assert (told.name, told.good, told.bad) == ("keras", good, "3.12.4")
 
 
+def test_a_run_in_modes_alone_tells_its_versions(judge):
+    check = a_check(adapter="numpy:twice")
+    old, new = (a_record(copy.deepcopy(check)) for _ in range(2))
+    for record, version in ((old, "3.9.0"), (new, "3.12.4")):
+        record["adapters"]["numpy:twice"] = record["adapters"].pop("numpy")
+        with_version(record, version, "numpy:twice")
+    new["checks"][0] |= FAILED
+    assert words.answers(judge(old, new))["since"] == [
+        "numpy: keras 3.9.0 was the last that is known to be right, 3.12.4 is wrong"
+    ]
+
+
 def test_where_no_version_changed_that_is_told(judge):
     told = words.answers(judge(a_record(), a_record(a_check(**FAILED))))["since"]
     assert told == ["numpy: its versions are the same in both runs, numpy 2.4.6"]

@@ -261,6 +261,22 @@ def test_the_page_says_what_became_of_a_claim(page):
     every_link_has_its_one_place(text)
 
 
+def test_modes_stand_below_their_own_backend_and_without_an_adapter_by_themselves(page):
+    def grids(*adapters):
+        checks = [a_check(adapter=adapter) for adapter in adapters]
+        record = a_run("3.9.0", *checks, adapter=adapters[0], distribution="keras",
+                       beside={"Keras backend": "jax"})  # fmt: skip
+        record["adapters"] |= dict.fromkeys(adapters, record["adapters"][adapters[0]])
+        text = page(record)
+        every_link_has_its_one_place(text)
+        return re.findall(r'<(h2|details class="mode") id="grid-([^"]*)/"', text)
+
+    assert grids("keras3", "keras3:jit") == [
+        ("h2", "keras3%20on%20jax"), ('details class="mode"', "keras3:jit%20on%20jax")
+    ]  # fmt: skip
+    assert grids("keras3:jit") == [("h2", "keras3:jit%20on%20jax")]
+
+
 def every_link_has_its_one_place(text):
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(set(ids)) == len(ids)

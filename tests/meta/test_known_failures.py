@@ -10,6 +10,7 @@ from fixtures.adapters import BACKEND, adapters
 from fixtures.cases import named_cases, recorded
 from fixtures.claims.known import known_failures, matching
 from fixtures.errors import BadInput
+from fixtures.pages import failures
 from tests.meta.conftest import Project
 
 ENTRY = {
@@ -37,6 +38,25 @@ def table(**changes: str | None) -> str:
 def list_failure(project: Project, claim: str, **changes: str) -> None:
     project.write("fixtures/data/claim-ids.txt", f"{claim} 0.1.0\n")
     project.write("fixtures/data/known-failures.toml", table(claim=f'"{claim}"', **changes))
+
+
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        ("keras >=3.2, <3.8", "Keras 3.2 to before 3.8"),
+        ("keras <3.8", "Keras before 3.8"),
+        ("torch >=2.1, <=2.4", "torch 2.1 to 2.4"),
+        ("torch >=2.1", "torch 2.1 and later"),
+        ("numpy ==2.4.*", "numpy ==2.4.*"),
+        ("numpy", "every numpy"),
+    ],
+)
+def test_any_range_that_an_entry_may_have_is_told(tmp_path, monkeypatch, versions, words):
+    path = tmp_path / "known-failures.toml"
+    path.write_text("\n".join([table(versions=f'"{versions}"'), table()]))
+    monkeypatch.setattr(failures, "known_failures", lambda: known_failures(path))
+    told = [line.split(": ")[0] for line in failures.table()][2:]
+    assert sorted(told) == sorted([f"| {words}", "| numpy 1 and later"])
 
 
 def test_a_known_failure_does_not_fail_the_run(failing: Project):

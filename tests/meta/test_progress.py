@@ -50,7 +50,7 @@ class Screen:
     """What a terminal of this width shows of what is written to it, and every line that it ever
     showed. Knows the few commands that are needed, and fails on any other."""
 
-    COMMAND = re.compile(r"\x1b\[(\d*)(?:;\d+)*([A-Za-z])|\x1b\]9;4;[^\x1b]*\x1b\\\\")
+    COMMAND = re.compile(r"\x1b\[(\d*)(?:;\d+)*([A-Za-z])|\x1b\]9;4;[^\x1b]*\x1b\\")
 
     def __init__(self, width: int) -> None:
         self.width, self.row, self.column = width, 0, 0
@@ -126,6 +126,12 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # the other end is closed
         return b""
+
+
+def test_the_progress_that_pytest_itself_sends_to_a_terminal_moves_nothing():
+    screen = Screen(80)
+    screen.show("one\x1b]9;4;1;50\x1b\\two")
+    assert screen.lines == ["onetwo"]
 
 
 def before_the_end(screen: Screen) -> list[str]:

@@ -128,6 +128,8 @@ def test_nothing_is_written_over_what_others_wrote(tmp_path, capsys):
     assert fixtures.__main__.main(["site", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"{tmp_path} holds something else; give a new folder.\n"
     assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert fixtures.__main__.main(["site", str(tmp_path / "mine.txt")]) == 2
+    assert "holds something else; give a new folder" in capsys.readouterr().err
 
 
 # Drawings.
@@ -175,6 +177,8 @@ def test_what_lies_below_is_drawn_below():
         ("h' = sigmoid(o) * tanh(c')", ["<mi>\N{GREEK SMALL LETTER SIGMA}</mi>", "<mo>⊙</mo>"]),
         ("a = sqrt(6 / (x + 2 * n))", ["<msqrt>", "<mfrac>", '<mn>2</mn><mspace width="0.2em"/>']),
         ("output[:, -1] != h_n[-1]", ["<mo>≠</mo>", "<msub>", "<mo>:</mo>"]),
+        ("y == g ** 2 * -3 * x", ["</msup><mo>⊙</mo>"]),
+        ("y == -2 * x", ['<mn>2</mn><mspace width="0.2em"/>']),
         ("d loss / d x == oracle", ["<mi>∂</mi><mi>loss</mi>"]),
         ("output[row, -1] != h[row] where lengths[row] < time", ["where", "<mo>&lt;</mo>"]),
     ],
@@ -304,6 +308,7 @@ PAGE = '<html><head>{head}</head><body><h1 id="top">A</h1>{body}</body></html>'
             "index.html fetches https://fonts.example/x.css.",
         ),
         ('<link rel="canonical" href="https://lstm.example/">', "", None),
+        ('<link rel="stylesheet">', f'<img src="data:image/png;base64,{"A" * 300}">', None),
     ],
 )  # fmt: skip
 def test_a_link_that_leads_nowhere_and_a_request_are_told(tmp_path, capsys, head, body, fault):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,9 +50,27 @@ def machine(monkeypatch, tmp_path):
     made = Machine()
     made.commands, made.folders = [], []
     # Not for everybody: matplotlib asks other programs for the machine's fonts.
-    monkeypatch.setattr(installing, "subprocess", SimpleNamespace(run=made.run))
+    ours = SimpleNamespace(run=made.run, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(installing, "subprocess", ours)
     monkeypatch.setattr(installing.shutil, "which", lambda _: None)
     return made
+
+
+ASKS = """
+import sys
+from fixtures.records.installing import finished
+finished([sys.executable, "-c", "input()"])
+"""
+
+
+def test_no_program_waits_for_an_answer():
+    """As an installer would that wants a password: its question is seen by nobody."""
+    read, write = os.pipe()
+    try:
+        subprocess.run([sys.executable, "-c", ASKS], cwd=ROOT, stdin=read, timeout=15, check=True)
+    finally:
+        os.close(write)
+        os.close(read)
 
 
 @pytest.mark.parametrize(("new", "status"), [({}, 0), (MOVED, 0), (FAILED, 1)])
