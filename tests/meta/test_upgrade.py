@@ -202,7 +202,7 @@ def test_what_an_earlier_upgrade_made_is_made_again(machine):
 
 
 def test_without_what_reports_need_the_verdict_stands(machine, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     machine.records["new"] = a_record(a_check(**FAILED))
     assert machine.upgrade() == 1
-    assert "reports need matplotlib" in capsys.readouterr().err
+    assert "reports need Jinja2" in capsys.readouterr().err
