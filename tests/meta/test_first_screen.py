@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -28,9 +29,12 @@ DEPRECATED = "DeprecationWarning: np.find_common_type is deprecated. Use np.resu
 
 
 @pytest.fixture
-def judge(tmp_path):
+def judge(tmp_path, monkeypatch):
+    # The path of a temporary folder may be wider than the screen.
+    monkeypatch.chdir(tmp_path)
+
     def judge(old, new):
-        paths = [tmp_path / f"{name}.json" for name in ("old", "new")]
+        paths = [Path("old.json"), Path("new.json")]
         for path, record in zip(paths, (old, new), strict=True):
             path.write_text(json.dumps(record))
         return diff(*map(read, paths))
@@ -236,6 +240,8 @@ def test_strict_warnings_make_it_exit_1(tmp_path, capsys):
     assert main(["diff", old, new, "--strict-warnings"]) == 1
     assert main(["diff", new, new, "--strict-warnings"]) == 0
     assert main(["diff", new, old, "--strict-warnings"]) == 0
+    (tmp_path / "new.json").write_text(json.dumps(a_record(warnings={MASK: 75}, complete=False)))
+    assert main(["diff", old, str(tmp_path / "new.json"), "--strict-warnings"]) == 2
     capsys.readouterr()
 
 

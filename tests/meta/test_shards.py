@@ -138,6 +138,11 @@ def test_seconds_of_a_whole_run_are_kept(tmp_path):
     path.write_text(json.dumps(a_record(deselected=1)))
     with pytest.raises(BadInput, match="is of a selection"):
         keep_seconds(read(path), kept)
+    (numpy,) = a_record()["adapters"].values()
+    several = a_record(a_check(adapter="numpy@new"), adapters={"numpy@new": numpy})
+    path.write_text(json.dumps(several))
+    with pytest.raises(BadInput, match="is of several environments"):
+        keep_seconds(read(path), kept)
     assert seconds(kept) == {("smallest", "numpy"): 3.75}
 
 
