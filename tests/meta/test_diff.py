@@ -362,14 +362,19 @@ def test_whole_numbers_are_whole_and_none_is_long(judge):
     ]  # fmt: skip
 
 
-def test_both_runs_versions_are_told_whole(judge):
+def test_both_runs_versions_are_told_whole(judge, tmp_path):
     old = a_record()
     old["adapters"]["numpy"]["versions"] = {f"package-{n}": f"1.{n}.0" for n in range(30)}
     lines = words.text(judge(old, old), width=80).splitlines()
     told = " ".join(line.strip() for line in lines)
     for n in range(30):
         assert told.count(f"package-{n} 1.{n}.0") == 2
-    assert max(map(len, lines)) <= 80
+    assert widest(lines, tmp_path) <= 80
+
+
+def widest(lines, folder):
+    """A path is told whole, and that of a temporary folder may be wider than the screen."""
+    return max(len(line) for line in lines if str(folder) not in line)
 
 
 def test_what_explains_nothing_comes_after_what_fails(judge):
@@ -473,7 +478,7 @@ def test_twenty_thousand_checks_are_no_trouble(judge):
     assert json.loads(words.as_json(found))["counts"]["same"] == 19_999
 
 
-def test_the_terminal_shows_one_screen(judge):
+def test_the_terminal_shows_one_screen(judge, tmp_path):
     kinds = [{}, MOVED, FAILED, LEFT_OUT, {"claim_hash": "c2"}]
     old = a_record(*(a_check(claim=f"claim-{n}") for n in range(200)))
     new = copy.deepcopy(old)
@@ -481,7 +486,7 @@ def test_the_terminal_shows_one_screen(judge):
         check |= kinds[n % 5]
     text = words.text(judge(old, new), width=80)
     assert len(text.splitlines()) <= 50
-    assert max(map(len, text.splitlines())) <= 80
+    assert widest(text.splitlines(), tmp_path) <= 80
 
 
 @pytest.mark.parametrize(
