@@ -153,6 +153,30 @@ def failing(project: Project) -> Project:
     return project
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """Chromium or Chrome, and its driver, as the machine has them."""
+    pytest.importorskip("selenium", reason="selenium is not installed")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    browsers = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    browser, chromedriver = next(browsers, None), shutil.which("chromedriver")
+    if browser is None or chromedriver is None:
+        pytest.skip("there is no browser: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for argument in (
+        "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
+        "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
+    ):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    yield driver
+    driver.quit()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what became of the mutants, whose rows may come from several workers, and writes the
     kill matrix if it was asked for."""

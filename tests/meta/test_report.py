@@ -6,7 +6,6 @@ import copy
 import html
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -429,31 +428,6 @@ def put(table, name, value):
 
 
 # In a browser.
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Chromium or Chrome, and its driver, as the machine has them."""
-    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
-    del selenium
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    browsers = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    browser, chromedriver = next(browsers, None), shutil.which("chromedriver")
-    if browser is None or chromedriver is None:
-        pytest.skip("there is no browser: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for argument in (
-        "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
-        "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
-    ):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
-    yield driver
-    driver.quit()
 
 
 def open_page(chromium, path: Path, width: int = 1400, fragment: str = "", dark: bool = False):
