@@ -46,13 +46,13 @@ def seconds_of(*command: str) -> float:
 
 def bare_calls() -> dict[str, float]:
     """Seconds of every adapter's runs of every case, frameworks imported beforehand."""
-    from fixtures.adapters import adapters
+    from fixtures.adapters import core
     from fixtures.cases import named_cases
     from fixtures.checks.run_cache import RunCache
 
     run_cache, seconds = RunCache(0), {}
     first = named_cases()[0]
-    for name, adapter in adapters().items():
+    for name, adapter in core().items():
         if adapter.cannot_run():
             continue
         adapter.run(run_cache.experiment(first, "float32"))
@@ -67,7 +67,7 @@ def bare_calls() -> dict[str, float]:
 
 def pytest_configure() -> None:
     """As a plugin: adds up the seconds spent in the adapters' recipes, each within no other."""
-    from fixtures.adapters import adapters
+    from fixtures.adapters import core
 
     def timed(recipe: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(self: Any, experiment: Any) -> Any:
@@ -82,7 +82,7 @@ def pytest_configure() -> None:
 
         return wrapped
 
-    for adapter in adapters().values():
+    for adapter in core().values():
         for name, method in inspect.getmembers(type(adapter), inspect.isfunction):
             if list(inspect.signature(method).parameters) == ["self", "experiment"]:
                 setattr(type(adapter), name, timed(method))

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from packaging.version import Version
 
-from fixtures.adapters import adapters, base, keras, tensorflow
+from fixtures.adapters import adapters, base, core, keras, tensorflow
 from tests.meta.conftest import ROOT, Project, need
 
 ONE_CLAIM_ON = ("-q", "-p", "no:cacheprovider", "-k", "oracles and smallest-", "--adapters")
@@ -40,14 +40,14 @@ def machine(monkeypatch, tmp_path):
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         for name, value in (variables or {}).items():
             monkeypatch.setenv(name, value)
-        return {name: one.cannot_run() for name, one in adapters().items()}
+        return {name: one.cannot_run() for name, one in core().items()}
 
     return pretend
 
 
 def test_everything_installed_runs_everything(machine):
     answers = machine(torch="2.13.0", tensorflow_cpu="2.21.0", tf_keras="2.21.0", keras="3.15.1")
-    assert answers == dict.fromkeys(adapters())
+    assert answers == dict.fromkeys(core())
 
 
 def test_keras_3_without_tf_keras_says_what_to_install(machine):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.adapters import adapters
+from fixtures.adapters import adapters, core
 from fixtures.adapters.numpy import Layer
 from fixtures.cases import Case, named_cases
 from fixtures.cases.experiments import experiment_of
@@ -35,8 +35,8 @@ CASES = [
     # No named case is without bias and a stack, or in two directions.
     (replace(NAMED["bidirectional-two-layers"], name="biasless", bias="none"), "float32"),
 ]
-FRAMEWORKS = [name for name in adapters() if name != "numpy"]
-each_adapter = pytest.mark.parametrize("name", list(adapters()))
+FRAMEWORKS = [name for name in core() if name != "numpy"]
+each_adapter = pytest.mark.parametrize("name", list(core()))
 each_framework = pytest.mark.parametrize("name", FRAMEWORKS)
 each_case = pytest.mark.parametrize(
     ("case", "dtype"),

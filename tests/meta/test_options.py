@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.adapters import adapters
+from fixtures.adapters import core
 from tests.meta.conftest import ROOT, Project
 from tests.meta.records import EARLIER
 
@@ -271,7 +271,7 @@ def test_a_claim_is_one_call_of_one_helper_of_its_kind(project, body, made):
 
 def test_every_adapter_is_named_in_the_header_with_its_versions(project: Project):
     result = project.pytest("-all", "--collect-only")
-    for name, adapter in adapters().items():
+    for name, adapter in core().items():
         expected = adapter.cannot_run() or next(iter(adapter.versions().values()))
         line = re.search(rf"^  {name}: +(.*)$", result.stdout, re.MULTILINE)
         assert expected in line.group(1)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from fixtures.adapters import adapters
+from fixtures.adapters import core
 from fixtures.cases import DTYPES, named_cases
 from fixtures.claims import all_claims, cases_of, not_applicable, not_applicable_on, telling
 from fixtures.plugin.scheduling import parts_of
@@ -62,7 +62,7 @@ def test_every_claim_is_checked_on_every_adapter_that_it_applies_to():
         test, adapter, case, dtype = parts_of(nodeid)
         found.setdefault((test.rpartition("::")[2], adapter), []).append((case, dtype))
     assert not [adapter for _, adapter in found if ":" in adapter], "a mode takes long to enter"
-    running = [name for name, one in adapters().items() if not one.cannot_run()]
+    running = [name for name, one in core().items() if not one.cannot_run()]
     for one in all_claims().values():
         for name in running:
             chosen = found[one.test, name]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fixtures import claims
-from fixtures.adapters import adapters
+from fixtures.adapters import adapters, core
 from fixtures.cases import recorded, recorded_files
 from fixtures.cases.recorded import FOLDER, recordings
 from fixtures.cases.recorded_cells import NO_DROPOUT, READERS, Left
@@ -488,7 +488,7 @@ def test_every_file_that_can_be_expressed_is_used_by_some_adapter():
     expressed = {
         case.path(dtype).stem for case in recordings(FOLDER).cases for dtype in case.dtypes
     }
-    used = {name: used_by(name) for name in adapters()}
+    used = {name: used_by(name) for name in core()}
     assert set().union(*used.values()) == expressed
     assert used["numpy"] == expressed
     assert len(expressed) >= LEAST

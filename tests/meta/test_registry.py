@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fixtures.__main__
-from fixtures.adapters import RECIPES, adapters, every_adapter, torch_precision
+from fixtures.adapters import RECIPES, adapters, core, every_adapter, torch_precision
 from fixtures.adapters.keras import Keras2, Keras3
 from fixtures.adapters.numpy import Numpy
 from fixtures.adapters.tf1 import TF1
@@ -126,7 +126,7 @@ def test_output_past_a_rows_end_is_judged_by_what_the_adapter_says_of_it():
     assert [name for name, reason in repeated.items() if reason is None] == ["repeats", "nothing"]
 
 
-@pytest.mark.parametrize("name", adapters())
+@pytest.mark.parametrize("name", core())
 def test_an_adapter_says_what_it_leaves_past_a_rows_end(name):
     adapter = adapters()[name]
     assert (adapter.masked_output is None) == bool(adapter.lacks("lengths"))
@@ -159,7 +159,7 @@ def page(tmp_path, monkeypatch):
 def test_the_page_is_the_same_where_no_framework_is_installed(monkeypatch):
     """Nor a CPU like the one on which it was written: what a machine lacks is not the claims'."""
     here = pages.page()
-    for adapter in adapters().values():
+    for adapter in core().values():
         monkeypatch.setattr(type(adapter), "cannot_run", lambda _: "it is not installed")
     for framework in (Torch, TF1, Keras2, Keras3):
         monkeypatch.setattr(framework, "cannot_run", lambda _: "it is not installed")

@@ -22,7 +22,7 @@ import pytest
 
 import fixtures.__main__
 import fixtures.pages.site.words as words
-from fixtures.adapters import adapters, tf1_cells, torch
+from fixtures.adapters import adapters, core, tf1_cells, torch
 from fixtures.adapters.tensorflow import set_legacy_flag
 from fixtures.cells import GRU, LSTM
 from fixtures.claims import all_claims
@@ -58,7 +58,7 @@ def test_every_claim_has_a_page_that_says_all_of_it(every):
 
 def test_every_family_and_every_adapter_has_its_words_and_its_page(every):
     assert set(words.FAMILIES) == {one.family for one in all_claims().values()}
-    assert {f"adapters/{name}.md" for name in adapters()} <= set(every)
+    assert {f"adapters/{name}.md" for name in core()} <= set(every)
     assert sum(name.startswith("porting/") for name in every) == 12 + 1
 
 
@@ -72,7 +72,7 @@ def test_a_question_leads_to_a_claim_that_can_be_cited(every):
 
 def test_a_claims_page_shows_every_framework(every):
     tabs = re.findall(r"^::::\{tab-item\} (\w+)$", every[f"claims/{CLAIM}.md"], re.MULTILINE)
-    assert tabs == [*adapters(), "BibTeX", "CFF", "Link"]
+    assert tabs == [*core(), "BibTeX", "CFF", "Link"]
     about_torch = every["claims/torch-gates-are-i-f-g-o.md"]
     assert about_torch.count("Not applicable: it is about torch's own interface.") == 4
 
