@@ -186,19 +186,6 @@ def test_what_cannot_run_says_why(page):
     assert "torch is not installed" in page(record).read_text(encoding="utf-8")
 
 
-def test_pairs_that_are_bitwise_equal_are_counted(tmp_path):
-    record = a_record(
-        a_check(report.EVERY, "numpy"),
-        a_check(report.EVERY, "torch"),
-        a_check(report.EVERY, "torch", case="one-unit"),
-        a_check(report.EVERY, "numpy", case="one-unit", measurement=measured(output="other")),
-    )
-    record["adapters"]["torch"] = record["adapters"]["numpy"]
-    path = tmp_path / "run.json"
-    path.write_text(json.dumps(record))
-    assert report._bitwise(read(path)) == [[(2, 2), (1, 2)], [(1, 2), (2, 2)]]
-
-
 def cells_of_the_matrix(text):
     """By claim and adapter: the classes of a cell of the matrix, its words, and what it shows."""
     matrix = text.partition('<table class="matrix"')[2].partition("</table>")[0]
