@@ -134,7 +134,7 @@ def test_an_adapter(project):
             f"    {known_ones}TrainingTorch(), ",
         )
     )
-    ran = project.pytest("--adapters", "torch-training")
+    ran = project.pytest("--adapters", "torch_training")
     assert ran.returncode == 0, ran.stdout
     assert re.search(r"it-is-rounded +2 \d", ran.stdout)
 
