@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.meta.mutants import CLOSE, Catalogue
+from tests.meta.mutants import CLOSE, Catalogue, torch
 
 RUNTIME = Catalogue("onnxruntime")
 EVALUATOR = Catalogue("onnxreference")
 
-CATALOGUES = (RUNTIME, EVALUATOR)
+TORCH_ONNX = Catalogue("torch:onnx")
+
+CATALOGUES = (RUNTIME, EVALUATOR, TORCH_ONNX)
 
 VALUES = "every-value-is-the-oracles"
 OTHERS = "other-cells-values-are-the-oracles"
@@ -27,6 +29,7 @@ IN_TIME = "onnx-y-is-in-the-order-of-time"
 LAST_STEP = "output-last-step-is-h"
 REPEATS = "other-cells-repeat-every-bit"
 CUT_SHORT = "a-short-row-is-the-row-cut-short"
+OTHER_LENGTHS = "what-was-made-for-some-lengths-takes-others"
 READ_BACK = "weights-read-back-are-those-loaded"
 
 ONE_STEP = ("one-step",)
@@ -72,6 +75,9 @@ def replaced(
             given = self.model.SerializeToString() if as_bytes else self.model
             self.session = own(given, *arguments, **options)
             self.names = [one.name for one in self.model.graph.output]
+
+        def get_inputs(self) -> Any:
+            return self.session.get_inputs()
 
         def run(self, names: Any, feeds: Arrays) -> list[Any]:
             def call(feeds: Arrays) -> Arrays:
@@ -344,7 +350,7 @@ FAULTS: dict[str, Row] = {
     },
 }  # fmt: skip
 
-for catalogue in CATALOGUES:
+for catalogue in (RUNTIME, EVALUATOR):
     for name, (family, caught_by, make, cases) in FAULTS.items():
         if catalogue is RUNTIME and "1e-14" in name:
             continue  # it has no float64
@@ -368,7 +374,7 @@ def weights_in_half(patch: Any) -> None:
     patch.setattr(numpy_helper, "from_array", wrong)
 
 
-for catalogue in CATALOGUES:
+for catalogue in (RUNTIME, EVALUATOR):
     catalogue.add("weights-in-half", "weights saved wrongly", (READ_BACK, VALUES), weights_in_half)
 
 
@@ -615,3 +621,44 @@ def activations_read(patch):
 
     for name, function in (("f", f), ("g", g), ("h", g)):
         patch.setattr(CommonLSTM, name, function)
+
+
+# Models that torch exports
+
+
+def in_files(*caught_by: str, family: str, cases: tuple[str, ...]) -> Any:
+    """A mutant of `torch.onnx.export`: the nodes that it writes are others."""
+
+    def add(edit: Callable[[Any], None]) -> Callable[[Any], None]:
+        TORCH_ONNX.add(
+            edit.__name__.replace("_", "-"), family, caught_by,
+            lambda patch: replaced(patch, "onnxruntime", edit=edit), cases,
+        )  # fmt: skip
+        return edit
+
+    return add
+
+
+@in_files(OTHERS, family="reset before for reset after", cases=("gru-smallest",))
+def linear_before_reset_left_out(model):
+    """https://github.com/microsoft/onnxscript/issues/2852"""
+    without_attributes("linear_before_reset")(model)
+
+
+@in_files(VALUES, family="initial state ignored", cases=("two-layers",))
+def states_left_out(model):
+    without_inputs(5, 6)(model)
+
+
+@in_files(
+    "masked-values-are-the-oracles", OTHER_LENGTHS, family="lengths ignored",
+    cases=("masked-right-lstm-two-layers",),
+)  # fmt: skip
+def lengths_left_out(model):
+    without_inputs(4)(model)
+
+
+@TORCH_ONNX.mutant("a mode that is not in effect", "a-mode-was-in-effect", cases=("two-layers",))
+def written_in_steps(patch):
+    """The layer is written in operations, and no operator LSTM is found in the file."""
+    torch.written_out(patch)
