@@ -30,6 +30,15 @@ NOT_TF1 = About(
     "TensorFlow 1's cells are made with their defaults wherever they are run",
 )
 
+ONE_BATCH_AXIS = About(
+    lambda one: FRAMEWORKS.picks(one) and not getattr(one, "any_batch_axes", False),
+    "plain NumPy is no framework, and flax takes any number of axes before time",
+)
+NOT_BROADCAST = About(
+    lambda one: FRAMEWORKS.picks(one) and not getattr(one, "steps_broadcast", False),
+    "plain NumPy is no framework, and a cell on JAX adds arrays as NumPy does: it spreads one row",
+)
+
 ONE_DTYPE = ("float32",)
 """A refusal, or how weights are drawn, is the same in float64."""
 
@@ -292,7 +301,7 @@ def test_inputs_of_another_width_are_refused(adapter, experiment):
     statement="Inputs with an axis too many are refused.",
     formula="layer(x[:, None]) raises",
     cases=TWO,
-    about=FRAMEWORKS,
+    about=ONE_BATCH_AXIS,
     dtypes=ONE_DTYPE,
 )
 def test_inputs_with_an_axis_too_many_are_refused(adapter, experiment):
@@ -345,7 +354,7 @@ def test_a_state_of_one_row_is_not_spread(adapter, experiment):
     statement="Nor does a step layer spread it.",
     formula="cell(x[:, 0], h0[:1]) raises",
     cases=TWO,
-    about=FRAMEWORKS,
+    about=NOT_BROADCAST,
     dtypes=ONE_DTYPE,
 )
 def test_a_step_layer_spreads_no_state_of_one_row(adapter, experiment):

@@ -139,7 +139,7 @@ def test_a_state_that_does_not_fit_is_refused(adapter, experiment):
     formula="layer(x, h.astype(other)) raises; layer(x, h[:1]) raises",
     cases=FROM_GIVEN,
     about=About(
-        lambda adapter: adapter.strict_about_states,
+        lambda adapter: adapter.strict_about_states is True,
         because="it casts a state to its own precision (keras-3-casts-a-state-to-its-precision), "
         "and lets one row stand for all",
     ),
@@ -159,7 +159,7 @@ def test_a_state_of_another_precision_or_batch_is_refused(adapter, experiment):
     formula="layer(x, h.astype(other)) == layer(x, h.astype(other).astype(own))",
     cases=FROM_GIVEN,
     about=About(
-        lambda adapter: not adapter.strict_about_states,
+        lambda adapter: adapter.strict_about_states is False,
         because="it refuses such a state (a-state-of-another-precision-or-batch-is-refused)",
     ),
 )

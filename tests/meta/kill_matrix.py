@@ -78,7 +78,7 @@ def row_of(tried: Tries) -> Row:
 def tries(mutant: Mutant, everything: bool = False, others: bool = True) -> Tries:
     """The checks that are tried while the mutant's patch is in place: the claim's until one fails,
     and where the run is there anyway, those that are tried on other mutants."""
-    RUN_CACHE.forget_runs()
+    forget(mutant)
     found: Tries = {}
     try:
         for one in all_claims().values():
@@ -92,8 +92,14 @@ def tries(mutant: Mutant, everything: bool = False, others: bool = True) -> Trie
                     caught = caught or not (failure is None or failure.raised)
                     found[one.id, case.name, dtype] = failure
     finally:
-        RUN_CACHE.forget_runs()
+        forget(mutant)
     return found
+
+
+def forget(mutant: Mutant) -> None:
+    """What was run and, where a framework compiles, what was compiled before it was changed."""
+    RUN_CACHE.forget_runs()
+    every_adapter()[mutant.adapter].forget()
 
 
 def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case, str]]:
