@@ -25,7 +25,7 @@ MORE_FILES = ("torch_cells",)
 
 FAMILIES = (
     "dropout", "files", "keras_backends", "keras_modes", "layer_norm", "masks", "models",
-    "precision", "state", "tf1_modes", "torch_modes", "training",
+    "paddle", "precision", "state", "tf1_modes", "torch_modes", "training",
 )  # fmt: skip
 """A file for each family of claims whose mutants, of several adapters, stand together; it has
 `CATALOGUES`."""

@@ -5,6 +5,7 @@ Most imitate what was wrong in a release once; the upstream report stands beside
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -117,10 +118,13 @@ def the_loop_starts_from_zeros(patch):
 
 @everywhere("the first output for the last", SINGLE)
 def the_last_output_is_the_first(patch):
+    def before(given):
+        return given | {"return_all_outputs": True}
+
     def after(given, last, outputs, states):
         return outputs[0] if given.get("time_major") else outputs[:, 0], outputs, states
 
-    replace_loop(patch, after=after)
+    replace_loop(patch, before, after)
 
 
 # <https://github.com/keras-team/keras/pull/21224>: on JAX and NumPy a stack of cells raised there.
@@ -169,8 +173,8 @@ def no_gradient_goes_through_the_scan(patch):
 def replace_fused(patch: Any, name: str, change: Callable[..., tuple[Any, ...]]) -> None:
     """What the torch backend computes LSTM or GRU by on a CPU, of what `change` makes of inputs,
     states and weights."""
-    from keras.src.backend.torch import rnn
-
+    # The package has a function of the same name.
+    rnn = importlib.import_module("keras.src.backend.torch.rnn")
     healthy = getattr(rnn, name)
     patch.setattr(rnn, name, lambda *args: healthy(*change(*args)))
 
