@@ -16,8 +16,8 @@ if Path(__file__).resolve().parent not in Path(fixtures.__file__ or "").resolve(
 
 pytest_plugins = [
     "fixtures.plugin.selection",
-    "fixtures.plugin.fuzzing",
     "fixtures.plugin.scheduling",
+    "fixtures.plugin.fuzzing",
     "fixtures.plugin.sharding",
     "fixtures.plugin.reporting",
     "fixtures.plugin.progress",

@@ -9,9 +9,11 @@ from dataclasses import asdict
 
 import pytest
 
+from fixtures.adapters import every_adapter
 from fixtures.claims import all_claims
 from fixtures.pages.strength import FILE
 from tests.meta import strength
+from tests.meta.apart import tried_apart
 from tests.meta.conftest import WHOLE, need
 from tests.meta.kill_matrix import PROPERTY, report, row, row_of, tries
 from tests.meta.mutants import FILES, Mutant, keras_cells, keras_layers, layer_norm, mutants
@@ -34,11 +36,14 @@ def test_mutant_is_caught(
     mutant: Mutant, monkeypatch: pytest.MonkeyPatch, record_property, pytestconfig: pytest.Config
 ) -> None:
     need(mutant.adapter)
-    with monkeypatch.context() as patch:
-        if mutant.adapter == "tf1":
-            leave_graphs_as_they_are(patch)
-        mutant.make(patch)
-        tried = tries(mutant, others=pytestconfig.getoption(WHOLE))
+    if every_adapter()[mutant.adapter].process:
+        tried = tried_apart(mutant, others=pytestconfig.getoption(WHOLE))
+    else:
+        with monkeypatch.context() as patch:
+            if mutant.adapter == "tf1":
+                leave_graphs_as_they_are(patch)
+            mutant.make(patch)
+            tried = tries(mutant, others=pytestconfig.getoption(WHOLE))
     fates = row_of(tried)
     told = [(*key, failure and asdict(failure)) for key, failure in tried.items()]
     record_property(PROPERTY, {"mutant": mutant.name, "fates": fates, "tries": told})
