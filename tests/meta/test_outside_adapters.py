@@ -64,7 +64,7 @@ def test_the_specimen_is_sound_without_its_fault_and_is_caught_with_it(site, tmp
     assert re.search(r"^  output-last-step-is-h +\d+ =$", faulty.stdout, re.MULTILINE)
 
 
-def test_the_command_in_a_failure_message_finds_the_class_again(project, site, tmp_path):
+def test_the_command_in_a_failure_message_finds_the_class_again(project, site):
     arguments = ("--adapters", CLASS, "-k", "rounded and float32")
     faulty = project.pytest(*arguments, PYTHONPATH=str(site), **{FAULT: "1"})
     node, options = re.search(r"rerun +pytest '(.*?)' (.*)", faulty.stdout).groups()
@@ -75,7 +75,8 @@ def test_the_command_in_a_failure_message_finds_the_class_again(project, site, t
 def test_workers_find_it_and_its_record_needs_it_no_more(site, tmp_path):
     need_reports()
     ran = suite(
-        site, "--adapters", f"{CLASS},numpy", "-n", "2", "--require-all", "--record=run.json", *VALUES, cwd=tmp_path,
+        site, "--adapters", f"{CLASS},numpy", "-n", "2", "--require-all", "--record=run.json",
+        *VALUES, cwd=tmp_path,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
     record = json.loads((tmp_path / "run.json").read_text())
@@ -84,7 +85,7 @@ def test_workers_find_it_and_its_record_needs_it_no_more(site, tmp_path):
     for command, wanted in (
         (("matrix", "run.json", "--full"), r"every-value-is-the-oracles +\d \d\.\d\d +\d \d"),
         (("matrix", "run.json", "--columns", "plain"), r"every-value-is-the-oracles +\d \d\.\d\d$"),
-        (("diff", "run.json", "run.json"), "0 regressed|nothing|same"),
+        (("diff", "run.json", "run.json", "--selected"), r"^same \(8 checks\)"),
         (("report", "run.json", "-o", "run.html"), ""),
         (("report", "run.json", "run.json", "-o", "both.html"), ""),
         (("history", "run.json", "-o", "history.html"), ""),
@@ -135,7 +136,6 @@ def test_what_is_not_named_is_not_imported(project: Project, tmp_path):
     site = announce(tmp_path / "site", "loud", loud="loud_module:Adapter")
     (site / "loud_module.py").write_text("raise SystemExit('it was imported')")
     assert project.pytest("--adapters", "numpy", PYTHONPATH=str(site)).returncode == 0
-    assert project.pytest("--adapters", "torch:*", "--collect-only", PYTHONPATH=str(site))
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_claim_about_any_adapter_asks_for_recipes_alone(name):
     claim, bare = all_claims()[name], Bare()
     of_one_interface = claim.about is not None and not claim.about.picks(bare)
     if not of_one_interface and not bare.lacks(claim.recipe):
-        allowed = {claim.recipe, "run", "masked_output", *COMES_WITH.get(claim.recipe, ())}
+        allowed = {claim.recipe, *COMES_WITH.get(claim.recipe, ()), *dir(Adapter)}
         assert asked_of(claim) <= allowed
 
 
@@ -424,9 +424,11 @@ def test_the_adapter_on_the_page_runs(monkeypatch):
     exec(re.search(r"```py\n(.*?)```", PAGE, re.DOTALL)[1], names)  # noqa: S102
     mine, numpy = names["MyLSTM"](), adapters()["numpy"]
     mine.load()
-    taken = [case for case in named_cases() if not mine.leaves_out(case, "float64")]
-    assert len(taken) > 20
+    tried = ("smallest", "two-layers", "two-widths", "no-bias", "default-state")
+    taken = [case for case in named_cases() if case.name in tried]
+    assert len(taken) > 3
     for case in taken:
+        assert mine.leaves_out(case, "float64") is None
         experiment = experiments.experiment_of(case, "float64", 0)
         found, expected = mine.run(experiment), numpy.run(experiment)
         for (name, array), (_, other) in zip(found.tensors(), expected.tensors(), strict=True):
