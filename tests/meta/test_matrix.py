@@ -432,3 +432,47 @@ def test_a_run_draws_no_matrix_where_it_is_told_so(project, option, there):
     result = project.pytest("-k", "holds", *option)
     assert result.returncode == 0
     assert ("  it-holds  4 =" in result.stdout.splitlines()) is there
+
+
+# Many columns
+
+
+TWELVE = [f"adapter_{number}" for number in range(12)]
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(60, 2), (100, 2), (140, 2), (200, 1)])
+def test_more_columns_than_there_is_room_for_stand_below_one_another(width, blocks):
+    checks = [proven("a", name, kind="rounding") for name in TWELVE]
+    lines = drawn(checks, TWELVE, width=width)
+    heads = [line.split() for line in lines if line.lstrip().startswith("adapter_")]
+    assert [len(head) for head in heads] == blocks * [12 // blocks]
+    assert [name for head in heads for name in head] == TWELVE
+    rows = [line.split() for line in lines if line.startswith("  a ")]
+    assert rows == blocks * [["a", *(12 // blocks * ["1", "1.50"])]] or width == 60
+    assert max(map(len, lines)) <= max(width, 100)
+
+
+def test_a_row_stands_in_the_blocks_in_which_it_says_something():
+    checks = [proven("a", "adapter_0"), proven("b", "adapter_11"), proven("b", "adapter_10")]
+    lines = drawn(checks, TWELVE, width=100)
+    assert [line.split()[0] for line in lines if line.startswith(("  a ", "  b "))] == ["a", "b"]
+
+
+def test_columns_are_chosen_and_what_went_wrong_elsewhere_is_told(tmp_path, capsys):
+    path = tmp_path / "run.json"
+    exact = measured(kind="exact", worst=0.0)
+    checks = [
+        a_check("a", kind="exact", adapter="numpy", measurement=exact),
+        a_check("a", kind="exact", adapter="torch", outcome="failed", reason="it fails"),
+    ]
+    record = a_record(*checks)
+    record["adapters"]["torch"] = record["adapters"]["numpy"]
+    path.write_text(json.dumps(record))
+    assert main(["matrix", str(path), "--columns", "num*"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["numpy"]
+    assert "  torch, which --columns leaves out: 1 check that went wrong\n" in out
+    assert main(["matrix", str(path), "--columns", "torch,numpy"]) == 0
+    assert "--columns leaves out" not in capsys.readouterr().out
+    assert main(["matrix", str(path), "--columns", "jax"]) == 2
+    assert capsys.readouterr().err == "--columns: no 'jax' is run; there are numpy, torch.\n"
