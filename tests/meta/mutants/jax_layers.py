@@ -180,8 +180,8 @@ for catalogue in CATALOGUES:
     )
     catalogue.add(
         "carry-in-the-wrong-order",
-        "h and c exchanged on the way out",
-        [EVERY, LAST_IS_H],
+        "h and c exchanged at every step",
+        [EVERY],
         lambda patch, name=name: changed_states(
             patch, name, lambda h, c: (c, h), lambda h, c: (c, h)
         ),
