@@ -6,7 +6,6 @@ forget what was compiled where a mutant is made.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -194,13 +193,6 @@ for catalogue in CATALOGUES:
             patch, lambda *given: step(ops(), Fault(), *given[:-1], None)
         ),
     )
-
-    @catalogue.mutant("float64 computed in float32", EVERY)
-    def jax_has_no_float64(patch: Any) -> None:
-        """What it does unless it is told otherwise."""
-        import jax
-
-        patch.setattr(jax, "enable_x64", lambda _: contextlib.nullcontext())
 
 
 # What unrolls a cell
