@@ -637,6 +637,15 @@ def nnx_gru_has_other_gates(patch: Any) -> None:
     patch.setattr(nnx, "GRUCell", Wrong)
 
 
+@HAIKU.mutant("forget bias in the bias from the start", HAIKU_BIAS, cases=("smallest",))
+def forget_bias_is_stored(patch: Any) -> None:
+    import haiku as hk
+    from haiku._src import recurrent
+
+    ones = hk.initializers.Constant(1.0)
+    patch.setattr(recurrent.hk, "Linear", functools.partial(hk.Linear, b_init=ones))
+
+
 @HAIKU.mutant("forget bias left out", EVERY, HAIKU_GATES)
 def forget_bias_is_left_out(patch: Any) -> None:
     replace_cell(patch, "haiku", Fault(forget=-1.0))
