@@ -225,8 +225,8 @@ def test_haiku_gates_are_i_g_f_o(run, experiment, oracle):
 
 @claim(
     kind="exact",
-    statement="A fresh bias of haiku's LSTM is zeros, all four gates of it: the 1 that is added to f "
-    "at run time is stored nowhere.",
+    statement="A fresh bias of haiku's LSTM is zeros, all four gates of it: the 1 that is added to "
+    "f at run time is stored nowhere.",
     formula="b == zeros([4 * units])",
     cases=named("smallest"),
     about=HAIKU,
