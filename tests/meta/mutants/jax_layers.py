@@ -6,7 +6,6 @@ forget what was compiled where a mutant is made.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -180,8 +179,8 @@ for catalogue in CATALOGUES:
     )
     catalogue.add(
         "carry-in-the-wrong-order",
-        "h and c exchanged on the way out",
-        [EVERY, LAST_IS_H],
+        "h and c exchanged at every step",
+        [EVERY],
         lambda patch, name=name: changed_states(
             patch, name, lambda h, c: (c, h), lambda h, c: (c, h)
         ),
@@ -194,13 +193,6 @@ for catalogue in CATALOGUES:
             patch, lambda *given: step(ops(), Fault(), *given[:-1], None)
         ),
     )
-
-    @catalogue.mutant("float64 computed in float32", EVERY)
-    def jax_has_no_float64(patch: Any) -> None:
-        """What it does unless it is told otherwise."""
-        import jax
-
-        patch.setattr(jax, "enable_x64", lambda _: contextlib.nullcontext())
 
 
 # What unrolls a cell
@@ -643,6 +635,15 @@ def nnx_gru_has_other_gates(patch: Any) -> None:
             return h, h
 
     patch.setattr(nnx, "GRUCell", Wrong)
+
+
+@HAIKU.mutant("forget bias in the bias from the start", HAIKU_BIAS, cases=("smallest",))
+def forget_bias_is_stored(patch: Any) -> None:
+    import haiku as hk
+    from haiku._src import recurrent
+
+    ones = hk.initializers.Constant(1.0)
+    patch.setattr(recurrent.hk, "Linear", functools.partial(hk.Linear, b_init=ones))
 
 
 @HAIKU.mutant("forget bias left out", EVERY, HAIKU_GATES)
