@@ -422,3 +422,18 @@ def test_onnx_reference_reads_few_attributes(adapter, experiment):
     other = experiment.with_weights(lambda one: replace(one, cell=cell))
     run, expected = adapter.run(other), oracle_of(other).output
     assert_different(run.output, expected.value.astype(run.output.dtype), expected)
+
+
+@claim(
+    kind="structure",
+    statement="The reference evaluator of onnx takes states of another precision, one row of them "
+    "for the whole batch, and more than there are directions: it checks nothing.",
+    formula="evaluator(x, h.astype(other)), evaluator(x, h[:, :1]), evaluator(x, concat([h, h]))",
+    cases=KINDS,
+    about=EVALUATOR,
+    dtypes=IN_FLOAT32,
+)
+def test_onnx_reference_takes_states_that_do_not_fit(adapter, experiment):
+    found = adapter.fits(experiment)
+    names = ("its own", "more layers", "another precision", "one row of the batch")
+    assert_structure({name: found[name] for name in names}, dict.fromkeys(names, "taken"))

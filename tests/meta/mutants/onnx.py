@@ -623,6 +623,17 @@ def activations_read(patch):
         patch.setattr(CommonLSTM, name, function)
 
 
+@EVALUATOR.mutant("shapes and types checked", "onnx-reference-takes-states-that-do-not-fit")
+def states_are_checked(patch):
+    def before(model: Any, feeds: Arrays) -> Arrays:
+        states = [one for name, one in feeds.items() if name.startswith("initial")]
+        if any(one.dtype != feeds["X"].dtype for one in states):
+            raise TypeError("a state of another precision")
+        return feeds
+
+    replaced(patch, "onnxreference", before=before)
+
+
 # Models that torch exports
 
 
