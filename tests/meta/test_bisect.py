@@ -224,6 +224,7 @@ def machine(monkeypatch, tmp_path):
         installed = ""
         refused: dict[str, str] = {}  # noqa: RUF012
         unimportable: tuple[str, ...] = ()
+        hanging: tuple[str, ...] = ()
         says: dict[str, str] = {}  # noqa: RUF012
         stops_at = ""
         status = 0
@@ -231,7 +232,7 @@ def machine(monkeypatch, tmp_path):
         def __init__(self):
             self.installs, self.runs = [], []
 
-        def run(self, command, **_):
+        def run(self, command, timeout=None, **_):
             words = " ".join(map(str, command))
             ended = lambda status, out="", err="": subprocess.CompletedProcess(  # noqa: E731
                 command, status, out, err
@@ -253,6 +254,8 @@ def machine(monkeypatch, tmp_path):
                     if wanted in words:
                         return ended(1, "", f"Collecting {wanted}\nERROR: {why}\nERROR: visit x\n")
                 return ended(0, self.says.get(self.installed, ""))
+            if command[1] == "-c" and self.installed in self.hanging:
+                raise subprocess.TimeoutExpired(command, timeout)
             if command[1] == "-c":
                 bad = self.installed in self.unimportable
                 return ended(bad, "", "Traceback\nImportError: no libx\n" if bad else "")
@@ -384,6 +387,12 @@ def test_a_release_that_cannot_be_imported_is_skipped(machine, capsys):
     machine.unimportable = ("1.3.0",)
     machine.bisect()
     assert "skipped 1.3.0: it cannot be imported: ImportError: no libx" in capsys.readouterr().out
+
+
+def test_a_release_whose_import_hangs_is_skipped(machine, capsys):
+    machine.hanging = ("1.3.0",)
+    machine.bisect()
+    assert "skipped 1.3.0: its import has not ended after 600 seconds" in capsys.readouterr().out
 
 
 def test_what_was_skipped_is_tried_again_where_asked_for(machine):

@@ -16,6 +16,7 @@ import sys
 import threading
 import tomllib
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from fixtures.adapters.tensorflow import set_legacy_flag
 from fixtures.cells import GRU, LSTM
 from fixtures.claims import all_claims
 from fixtures.errors import BadInput
-from fixtures.pages.site import faults_of, gates, guides, pages, recipes, typeset, write
+from fixtures.pages.site import cite, faults_of, gates, guides, pages, recipes, typeset, write
 from tests.meta.conftest import ROOT, need
 
 CLAIM = "output-last-step-is-h"
@@ -88,6 +89,13 @@ def test_it_names_the_faults_that_a_claim_catches(every):
         "| gates i and f exchanged | torch, keras3, keras2, tf1, linen, "
         in (every["claims/every-value-is-the-oracles.md"])
     )
+
+
+def test_what_tex_takes_for_something_else_is_escaped_in_an_entry():
+    odd = replace(all_claims()[CLAIM], statement="https://x.org says h_n is 100% of c_n.")
+    entry = cite.bibtex(odd, "https://x.org/a_b/", [])
+    assert r"title = {https://x.org says h\_n is 100\% of c\_n}" in entry
+    assert f"url = {{https://x.org/a_b/claims/{CLAIM}/}}" in entry
 
 
 def test_no_link_of_a_page_leads_out_of_the_site(every):
