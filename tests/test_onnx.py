@@ -392,6 +392,25 @@ def test_onnxruntime_rnn_tanh_loses_digits(adapter, experiment):
     assert_beyond_rounding(dict(run.tensors()), dict(oracle_of(one).tensors()))
 
 
+@claim(
+    kind="different",
+    statement="ONNX Runtime's sigmoid is as far off for small values as for large ones: of an "
+    "output gate that is nearly shut, and so of h, few digits are right.",
+    formula="LSTM(x) != oracle where o = sigmoid(sum - 8)",
+    cases=named("two-layers"),
+    about=RUNTIME,
+    dtypes=IN_FLOAT32,
+)
+def test_onnxruntime_sigmoid_loses_digits(adapter, experiment):
+    def shut(one):
+        bias = one.bias.copy()
+        bias[-one.units :] -= 8
+        return replace(one, bias=bias)
+
+    one = experiment.with_weights(shut)
+    assert_beyond_rounding(adapter.run(one).output, oracle_of(one).output)
+
+
 # What the reference evaluator leaves out
 
 

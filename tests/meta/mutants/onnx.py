@@ -525,8 +525,8 @@ def float64_taken(patch):
     patch.setattr(onnxruntime, "InferenceSession", session)
 
 
-@RUNTIME.mutant("an exact tanh", "onnxruntime-rnn-tanh-loses-digits", cases=RNNS)
-def rnn_tanh_is_exact(patch):
+def by_the_evaluator(patch: Any, kind: str) -> None:
+    """Models with such a node are run in NumPy, whose functions are right to the last digits."""
     import onnx
     import onnxruntime
     from onnx.reference import ReferenceEvaluator
@@ -535,11 +535,21 @@ def rnn_tanh_is_exact(patch):
 
     def session(model: bytes, *arguments: Any, **options: Any) -> Any:
         read = onnx.load_from_string(model)
-        if any(node.op_type == "RNN" for node in read.graph.node):
+        if any(node.op_type == kind for node in read.graph.node):
             return ReferenceEvaluator(read)
         return own(model, *arguments, **options)
 
     patch.setattr(onnxruntime, "InferenceSession", session)
+
+
+@RUNTIME.mutant("an exact activation", "onnxruntime-rnn-tanh-loses-digits", cases=RNNS)
+def rnn_tanh_is_exact(patch):
+    by_the_evaluator(patch, "RNN")
+
+
+@RUNTIME.mutant("an exact activation", "onnxruntime-sigmoid-loses-digits", cases=("two-layers",))
+def lstm_sigmoid_is_exact(patch):
+    by_the_evaluator(patch, "LSTM")
 
 
 @in_runtime("rounded once more", "onnxruntime-float16-is-float32-rounded")
