@@ -32,15 +32,13 @@ class Apart(NumpyTraining):
         if deadly.exists():
             deadly.unlink()
             os._exit(1)
+
+
+def named():
+    pairs = {"together": "", "first": "1", "second": "2", "third": "1"}
+    return {name: Apart(name, process) for name, process in pairs.items()}
 '''
 ALL = "together,first,second,third"
-KNOWN = """
-    from fixtures.adapters.apart import Apart
-
-    known = (
-        Apart("together", ""), Apart("first", "1"), Apart("second", "2"), Apart("third", "1")
-    )
-"""
 
 
 @pytest.fixture
@@ -48,14 +46,12 @@ def apart(project: Project) -> Project:
     """A project with adapters that need three processes in all, two of them the same."""
     project.write("fixtures/adapters/apart.py", APART)
     file = project.path / "fixtures" / "adapters" / "__init__.py"
-    text, found = re.subn(
-        r"    from fixtures.adapters import keras_backends\n.*?(?=    return)",
-        KNOWN.lstrip("\n") + "\n",
-        file.read_text(),
-        flags=re.DOTALL,
-    )
-    assert found == 1
-    file.write_text(text)
+    before = "return {**core(), **further()"
+    text = file.read_text()
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, f"{before}, **apart.named()"))
+    with file.open("a") as more:
+        more.write("\n\nfrom fixtures.adapters import apart  # noqa: E402\n")
     return project
 
 
