@@ -14,6 +14,7 @@ from fixtures.cases import every, named, one_layer, some
 from fixtures.cells.lstm import GATES
 from fixtures.checks.compare import assert_different, assert_same_bits, assert_ways_agree
 from fixtures.claims import KERAS, TF1, TORCH, claim
+from fixtures.model.experiment import first_step
 from fixtures.oracle import rounding
 from fixtures.oracle.sites import sigmoid
 
@@ -21,12 +22,6 @@ ONE_STEP = some(
     lambda case: one_layer(case) and case.time == 1 and case.bias != "none",
     "one-step", "one-step-from-zero",
 )  # fmt: skip
-
-
-def first_step(experiment):
-    """x, h and c of the first step of a one-layer case."""
-    state = experiment.initial or experiment.zero_state()
-    return experiment.inputs[:, 0], state.h[0, 0], state.c[0, 0]
 
 
 def concatenated(h, c):

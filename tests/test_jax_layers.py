@@ -20,6 +20,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import About, claim
+from fixtures.model.experiment import first_step
 from fixtures.oracle import rounding
 from fixtures.oracle.sites import sigmoid
 
@@ -33,12 +34,6 @@ ONE_STEP = some(
     "one-step", "one-step-from-zero",
 )  # fmt: skip
 ONE_DTYPE = ("float32",)
-
-
-def first_step(experiment):
-    """x, and the states, h first, of the first step of a one-layer case."""
-    state = experiment.initial or experiment.zero_state()
-    return experiment.inputs[:, 0], *state.at(0, 0)
 
 
 def step(i, f, g, o, c):

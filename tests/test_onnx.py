@@ -24,6 +24,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import About, claim
+from fixtures.model.experiment import first_step
 from fixtures.oracle import rounding
 from fixtures.oracle.rounding import oracle_of
 from fixtures.oracle.sites import sigmoid
@@ -48,11 +49,6 @@ def sums_of(own, x, h, gates):
     of_x, of_h = np.split(b, 2)
     blocks = (np.split(one, len(gates), axis=1) for one in (x @ w.T + of_x, h @ r.T + of_h))
     return [dict(zip(gates, one, strict=True)) for one in blocks]
-
-
-def first_step(experiment):
-    state = experiment.initial
-    return experiment.inputs[:, 0], *state.at(0, 0)
 
 
 def h_and_c(run, oracle):
