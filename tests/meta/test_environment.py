@@ -11,8 +11,21 @@ from types import SimpleNamespace
 import pytest
 from packaging.version import Version
 
-from fixtures.adapters import adapters, base, core, keras, tensorflow
+from fixtures.adapters import (
+    adapters,
+    base,
+    core,
+    every_adapter,
+    keras,
+    keras_modes,
+    tensorflow,
+    torch_modes,
+)
 from tests.meta.conftest import ROOT, Project, need
+
+FIND_INSTALLED = (
+    base, keras, keras_modes, tensorflow, sys.modules["fixtures.adapters.torch"], torch_modes,
+)  # fmt: skip
 
 ONE_CLAIM_ON = ("-q", "-p", "no:cacheprovider", "-k", "oracles and smallest-", "--adapters")
 
@@ -29,9 +42,8 @@ def machine(monkeypatch, tmp_path):
                     return name, Version(versions[name.replace("-", "_")])
             return None
 
-        monkeypatch.setattr(tensorflow, "installed", installed)
-        monkeypatch.setattr(keras, "installed", installed)
-        monkeypatch.setattr(sys.modules["fixtures.adapters.torch"], "installed", installed)
+        for module in FIND_INSTALLED:
+            monkeypatch.setattr(module, "installed", installed)
         present = {name.replace("_cpu", "") for name in versions}
         monkeypatch.setattr(keras.util, "find_spec", lambda name: name if name in present else None)
         monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
@@ -123,6 +135,18 @@ def test_tensorflow_alone(machine):
 def test_no_framework_at_all_leaves_numpy(machine):
     answers = machine()
     assert [name for name, why in answers.items() if why is None] == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    "alone",
+    ["torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "onnxscript", "paddlepaddle"],
+)
+def test_every_adapter_and_mode_says_whether_it_runs_where_one_package_is_alone(machine, alone):
+    """`torch:onnx` has a version of onnx to name where there is no torch."""
+    machine(**{alone: "2.13.0"})
+    answers = {name: one.cannot_run() for name, one in every_adapter().items()}
+    run = {name.partition(":")[0] for name, why in answers.items() if why is None}
+    assert run == {"torch", "numpy"} if alone == "torch" else {"numpy"}
 
 
 def test_keras_3_needs_its_backend_and_not_tensorflow(machine, tmp_path):
