@@ -138,9 +138,9 @@ def project(tmp_path: Path) -> Project:
     (path / "report").mkdir(parents=True)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, path)
-    shutil.copytree(
-        ROOT / "fixtures", path / "fixtures", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    # With what is compiled of it, as to compile it anew takes longer than most tests that follow;
+    # but for what another worker is just writing.
+    shutil.copytree(ROOT / "fixtures", path / "fixtures", ignore=shutil.ignore_patterns("*.pyc.*"))
     made = Project(path)
     made.write("tests/test_small.py", CLAIMS)
     return made
