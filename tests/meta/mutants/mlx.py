@@ -14,7 +14,9 @@ from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import EVERY, FAULTS, NEAR, Fault, Ops, step
 
 MLX = Catalogue("mlx")
-CATALOGUES = (MLX,)
+COMPILED = Catalogue("mlx:compile")
+EXPORTED = Catalogue("mlx:export")
+CATALOGUES = (MLX, COMPILED, EXPORTED)
 
 C_STEPS = "c-of-every-step-is-the-oracles"
 CELLS = "other-cells-values-are-the-oracles"
@@ -23,6 +25,7 @@ STARTS = "a-given-initial-state-is-used"
 ZEROS = "other-cells-default-state-is-zeros"
 HANDED_OVER = "a-state-handed-over-carries-on"
 REPEATED = "a-second-call-repeats-every-bit"
+IN_EFFECT = "a-mode-was-in-effect"
 GATES = "mlx-gates-are-i-f-g-o"
 GRU_GATES = "mlx-gru-gates-are-r-z-n"
 EVERY_STATE = "mlx-returns-every-state-of-every-step"
@@ -414,3 +417,51 @@ def gradients_are_cut_by_their_own_norms(patch: Any) -> None:
         "clip_grad_norm",
         lambda grads, norm: (tree_map(lambda one: own({"": one}, norm)[0][""], grads), None),
     )
+
+
+# In its modes
+
+
+@COMPILED.mutant("a mode that is not in effect", IN_EFFECT)
+def compile_leaves_functions_as_they_are(patch: Any) -> None:
+    """As MLX does, and says nothing, where there is no compiler."""
+    import mlx.core as mx
+
+    patch.setattr(mx, "compile", lambda function: function)
+
+
+@COMPILED.mutant("a mode with numbers of its own", EVERY)
+def what_is_compiled_is_a_little_off(patch: Any) -> None:
+    import mlx.core as mx
+
+    own = mx.compile
+
+    def off(function):
+        made = own(function)
+        return lambda *given: [one * (1 + 3e-6) for one in made(*given)]
+
+    patch.setattr(mx, "compile", off)
+
+
+@EXPORTED.mutant("a mode that is not in effect", IN_EFFECT)
+def what_was_exported_is_not_read(patch: Any) -> None:
+    import mlx.core as mx
+
+    functions = {}
+    patch.setattr(
+        mx, "export_function", lambda file, function, *given: functions.update({file: function})
+    )
+    patch.setattr(mx, "import_function", lambda file: functions[file])
+
+
+@EXPORTED.mutant("a file with other weights", EVERY, "a-mode-that-carries-over-moves-no-bit")
+def files_keep_weights_in_16_bits(patch: Any) -> None:
+    import mlx.core as mx
+
+    own = mx.import_function
+
+    def rounded(file):
+        made = own(file)
+        return lambda *given: [one.astype(mx.bfloat16).astype(one.dtype) for one in made(*given)]
+
+    patch.setattr(mx, "import_function", rounded)
