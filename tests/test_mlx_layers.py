@@ -166,6 +166,20 @@ def test_mlx_a_wider_state_widens_every_output(adapter, experiment):
 
 
 @claim(
+    kind="structure",
+    statement="mx.array makes float32 of NumPy's float64 unless a dtype is named: so weights and "
+    "inputs of float64 lose half of their digits, and nothing says so.",
+    formula="mx.array(x).dtype == float32; mx.array(x, dtype=mx.float64).dtype == float64",
+    cases=named("smallest"),
+    about=MLX,
+    dtypes=("float64",),
+)
+def test_mlx_makes_float32_of_float64(adapter, experiment):
+    expected = {"as it is": "float32", "its dtype named": "float64"}
+    assert_structure(adapter.dtypes_of(experiment.inputs), expected)
+
+
+@claim(
     kind="rounding",
     statement="MLX takes inputs without an axis of rows, and with any number of them.",
     formula="lstm(x[0]) == lstm(x)[0]; lstm(stack([x, x])) == stack([lstm(x), lstm(x)])",

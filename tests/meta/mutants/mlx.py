@@ -227,6 +227,16 @@ def arrays_are_concatenated_from_the_last(patch: Any) -> None:
     patch.setattr(mx, "concatenate", lambda arrays, axis=0: own(arrays[::-1], axis))
 
 
+@MLX.mutant("float64 left as it is", "mlx-makes-float32-of-float64")
+def arrays_keep_their_precision(patch: Any) -> None:
+    import mlx.core as mx
+
+    own = mx.array
+    patch.setattr(
+        mx, "array", lambda one, dtype=None: own(one, dtype=dtype or getattr(mx, one.dtype.name))
+    )
+
+
 # Its GRU, written out with one line to change
 
 
