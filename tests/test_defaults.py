@@ -32,11 +32,21 @@ NOT_TF1 = About(
 
 ONE_BATCH_AXIS = About(
     lambda one: FRAMEWORKS.picks(one) and not getattr(one, "any_batch_axes", False),
-    "plain NumPy is no framework, and flax takes any number of axes before time",
+    "plain NumPy is no framework, and flax and MLX take any number of axes before time",
 )
 NOT_BROADCAST = About(
-    lambda one: FRAMEWORKS.picks(one) and not getattr(one, "steps_broadcast", False),
-    "plain NumPy is no framework, and a cell on JAX adds arrays as NumPy does: it spreads one row",
+    lambda one: (
+        FRAMEWORKS.picks(one)
+        and not one.lacks("steps")
+        and not getattr(one, "steps_broadcast", False)
+    ),
+    "plain NumPy is no framework, MLX has no step layer, and a cell on JAX adds arrays as NumPy "
+    "does: it spreads one row",
+)
+ALL_STATES = About(
+    lambda one: FRAMEWORKS.picks(one) and not getattr(one, "states_may_be_left_out", False),
+    "plain NumPy is no framework, and MLX begins from zeros what is left out "
+    "(mlx-a-state-left-out-is-zeros)",
 )
 
 ONE_DTYPE = ("float32",)
@@ -387,7 +397,7 @@ def test_keras_step_layers_begin_every_row_in_a_state_of_one(adapter, experiment
     statement="A state too many or too few is refused: an LSTM's for a GRU, a GRU's for an LSTM.",
     formula="lstm(x, [h0]) raises; gru(x, [h0, c0]) raises",
     cases=PLAIN,
-    about=FRAMEWORKS,
+    about=ALL_STATES,
     dtypes=ONE_DTYPE,
 )
 def test_a_state_too_many_or_too_few_is_refused(adapter, experiment, case):

@@ -238,8 +238,9 @@ def assert_apart(found, other, own):
 @claim(
     kind="rounding",
     statement="By default Adam has rate 0.001, betas 0.9 and 0.999, and an epsilon of 1e-8 in "
-    "torch and TensorFlow 1, and of 1e-7 in Keras. Keras makes float32 of the rate, and of the "
-    "betas where it corrects; TensorFlow 1 of all four, and of the powers of the betas.",
+    "torch, TensorFlow 1 and MLX, where the rate has to be said, and of 1e-7 in Keras. Keras makes "
+    "float32 of the rate, and of the betas where it corrects; TensorFlow 1 of all four, and of the "
+    "powers of the betas.",
     formula="Adam() == Adam(0.001, 0.9, 0.999, 1e-8 or 1e-7)",
     cases=named("trained"),
     about=BRINGS_ADAM,
@@ -252,7 +253,8 @@ def test_adam_has_its_own_defaults(recipe, adapter, experiment, run_cache):
 
 @claim(
     kind="different",
-    statement="So Adam by default is not the same in any two of torch, Keras and TensorFlow 1.",
+    statement="So Adam by default is not the same in any two of torch, Keras and TensorFlow 1, nor "
+    "in MLX, which corrects no bias unless it is told to: its first step goes 3.2 times as far.",
     formula="Adam() != Adam(another's epsilon, where another adds it)",
     cases=named("trained"),
     about=BRINGS_ADAM,
@@ -266,6 +268,7 @@ def test_adam_by_default_is_not_the_same(recipe, adapter, experiment, run_cache)
         "torch": replace(own, epsilon=1e-7, corrected=False),
         "keras": replace(own, epsilon=1e-8),
         "tf1": replace(own, corrected=True),
+        "mlx": replace(own, bias_correction=True),
     }[adapter.interface]
     other = replace(training, optimizer=another)
     found = recipe("trained")["default"]

@@ -131,11 +131,13 @@ def _applicable(one: Claim, adapter: str) -> list[tuple[Case, str]]:
     """What the claim is checked on, which is the same for hundreds of mutants."""
     if not_checked_here(one, adapter):
         return []
-    return [
+    pairs = [
         (case, dtype)
         for case, dtype in cases_of(one)
         if not not_applicable_on(one, adapter, case, dtype)
     ]
+    # What fails anyway catches nothing.
+    return [pair for pair in pairs if not known_to_fail(one, adapter, *pair)] or pairs
 
 
 def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
