@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import other_cells, some, some_shapes
-from fixtures.cases.named import CELLS, LAYERS
+from fixtures.cases.named import CELLS, LAYERS, MIXED
 from fixtures.checks.compare import (
     assert_different,
     assert_same_bits,
@@ -80,6 +80,7 @@ def test_other_cells_values_are_the_oracles(run, oracle):
             for layer in LAYERS
             for shape in ("hundred-steps", "bidirectional-two-layers")
         ),
+        *MIXED,
     ),
     recipe="gradients",
 )
@@ -126,10 +127,9 @@ def test_other_cells_backward_half_ends_at_step_zero(run, case):
 )
 def test_other_cells_states_have_their_widths(run, case):
     expected = {"output": (case.batch, case.time, case.directions * case.widths[-1])}
-    for place, name in enumerate(case.cell.states):
-        for layer, units in enumerate(case.units):
+    for layer, (cell, units) in enumerate(zip(case.cells, case.units, strict=True)):
+        for name, width in zip(cell.states, cell.widths(units), strict=True):
             for direction in range(case.directions):
-                width = case.cell.widths(units)[place]
                 expected[f"{name}[{layer}, {direction}]"] = (case.batch, width)
     assert_structure({name: array.shape for name, array in run.tensors()}, expected)
 
@@ -145,9 +145,11 @@ def test_other_cells_states_have_their_widths(run, case):
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_parameters_are_so_many(run, case):
-    cell, expected = case.cell, []
     below = (case.features, *(case.directions * width for width in case.widths))
-    for features, units, width in zip(below, case.units, case.widths, strict=False):
+    expected = []
+    for cell, features, units, width in zip(
+        case.cells, below, case.units, case.widths, strict=False
+    ):
         gates = len(cell.gates)
         count = gates * units * (features + width + 1 + cell.two_biases)
         if getattr(cell, "peepholes", False):
@@ -254,14 +256,14 @@ def test_other_cells_step_by_step_is_the_whole(run, adapter, experiment, oracle)
     recipe="lengths",
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
-def test_other_cells_short_row_is_the_row_cut_short(recipe, experiment, oracle, case):
+def test_other_cells_short_row_is_the_row_cut_short(recipe, experiment, oracle):
     run = recipe("lengths")
     at = np.arange(experiment.batch), np.array(experiment.lengths) - 1
-    every = {"h": oracle.h_steps, "c": oracle.c_steps}
     assert_within_rounding(
         dict(run.state.tensors()),
-        {f"{name}[{layer}, 0]": every[name][layer, 0][at] for name in case.cell.states
-         for layer in range(case.layers)},
+        {f"{name}[{layer}, 0]": steps[at]
+         for name, every in (("h", oracle.h_steps), ("c", oracle.c_steps))
+         for (layer, _), steps in every.items()},
     )  # fmt: skip
 
 
