@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import other_cells, some, some_shapes
-from fixtures.cases.named import CELLS, LAYERS, MIXED
+from fixtures.cases.named import CELLS, LAYERS
 from fixtures.checks.compare import (
     assert_different,
     assert_same_bits,
@@ -80,7 +80,8 @@ def test_other_cells_values_are_the_oracles(run, oracle):
             for layer in LAYERS
             for shape in ("hundred-steps", "bidirectional-two-layers")
         ),
-        *MIXED,
+        "mixed-lstm-gru",
+        "mixed-gru-lstm",
     ),
     recipe="gradients",
 )
@@ -210,7 +211,7 @@ def test_other_cells_repeat_every_bit(run, recipe):
     "output below.",
     formula="stack(x) == layer_n(... layer_2(layer_1(x)))",
     sources=["A3", "A7"],
-    cases=some_shapes(stacked, "bidirectional-two-layers"),
+    cases=some_shapes(stacked, "bidirectional-two-layers", "mixed-rnn-lstm"),
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_stack_is_its_layers(run, adapter, experiment, oracle):
@@ -252,7 +253,7 @@ def test_other_cells_step_by_step_is_the_whole(run, adapter, experiment, oracle)
     "whichever cell.",
     formula="state[row] == layer(x[row, :lengths[row]])",
     sources=["A7", "D8"],
-    cases=some_shapes(one_direction, "smallest", "two-layers", "no-bias"),
+    cases=some_shapes(one_direction, "smallest", "two-layers", "no-bias", "mixed-lstm-gru"),
     recipe="lengths",
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
@@ -278,7 +279,7 @@ def with_step_layers(case):
     "TensorFlow 1's cells called by hand), called once per step, gives what its layer gives.",
     formula="cell(x[:, t], state) for t in order == layer(x)",
     sources=["A7", "C7"],
-    cases=some_shapes(with_step_layers, "smallest", "two-layers", "no-bias"),
+    cases=some_shapes(with_step_layers, "smallest", "two-layers", "no-bias", "mixed-lstm-gru"),
     recipe="steps",
     dtypes=ONE_PRECISION_TELLS_ALL,
 )

@@ -217,7 +217,7 @@ def test_keras_a_layer_from_its_config_is_the_same(adapter, experiment, run):
     kind="exact",
     statement="So are cells stacked inside one `RNN`.",
     formula="RNN.from_config(rnn.get_config())(x) == rnn(x), rnn = RNN(StackedRNNCells(cells))",
-    cases=named("two-widths", "gru-two-widths", "mixed-lstm-gru"),
+    cases=named("two-widths", "gru-two-widths"),
     about=KERAS,
     recipe="stacked_cells",
     dtypes=FLOAT64_TELLS,
