@@ -80,6 +80,8 @@ def test_other_cells_values_are_the_oracles(run, oracle):
             for layer in LAYERS
             for shape in ("hundred-steps", "bidirectional-two-layers")
         ),
+        "mixed-lstm-gru",
+        "mixed-gru-lstm",
     ),
     recipe="gradients",
 )
@@ -126,10 +128,9 @@ def test_other_cells_backward_half_ends_at_step_zero(run, case):
 )
 def test_other_cells_states_have_their_widths(run, case):
     expected = {"output": (case.batch, case.time, case.directions * case.widths[-1])}
-    for place, name in enumerate(case.cell.states):
-        for layer, units in enumerate(case.units):
+    for layer, (cell, units) in enumerate(zip(case.cells, case.units, strict=True)):
+        for name, width in zip(cell.states, cell.widths(units), strict=True):
             for direction in range(case.directions):
-                width = case.cell.widths(units)[place]
                 expected[f"{name}[{layer}, {direction}]"] = (case.batch, width)
     assert_structure({name: array.shape for name, array in run.tensors()}, expected)
 
@@ -145,9 +146,11 @@ def test_other_cells_states_have_their_widths(run, case):
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_parameters_are_so_many(run, case):
-    cell, expected = case.cell, []
     below = (case.features, *(case.directions * width for width in case.widths))
-    for features, units, width in zip(below, case.units, case.widths, strict=False):
+    expected = []
+    for cell, features, units, width in zip(
+        case.cells, below, case.units, case.widths, strict=False
+    ):
         gates = len(cell.gates)
         count = gates * units * (features + width + 1 + cell.two_biases)
         if getattr(cell, "peepholes", False):
@@ -208,7 +211,7 @@ def test_other_cells_repeat_every_bit(run, recipe):
     "output below.",
     formula="stack(x) == layer_n(... layer_2(layer_1(x)))",
     sources=["A3", "A7"],
-    cases=some_shapes(stacked, "bidirectional-two-layers"),
+    cases=some_shapes(stacked, "bidirectional-two-layers", "mixed-rnn-lstm"),
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
 def test_other_cells_stack_is_its_layers(run, adapter, experiment, oracle):
@@ -250,18 +253,18 @@ def test_other_cells_step_by_step_is_the_whole(run, adapter, experiment, oracle)
     "whichever cell.",
     formula="state[row] == layer(x[row, :lengths[row]])",
     sources=["A7", "D8"],
-    cases=some_shapes(one_direction, "smallest", "two-layers", "no-bias"),
+    cases=some_shapes(one_direction, "smallest", "two-layers", "no-bias", "mixed-lstm-gru"),
     recipe="lengths",
     dtypes=ONE_PRECISION_TELLS_ALL,
 )
-def test_other_cells_short_row_is_the_row_cut_short(recipe, experiment, oracle, case):
+def test_other_cells_short_row_is_the_row_cut_short(recipe, experiment, oracle):
     run = recipe("lengths")
     at = np.arange(experiment.batch), np.array(experiment.lengths) - 1
-    every = {"h": oracle.h_steps, "c": oracle.c_steps}
     assert_within_rounding(
         dict(run.state.tensors()),
-        {f"{name}[{layer}, 0]": every[name][layer, 0][at] for name in case.cell.states
-         for layer in range(case.layers)},
+        {f"{name}[{layer}, 0]": steps[at]
+         for name, every in (("h", oracle.h_steps), ("c", oracle.c_steps))
+         for (layer, _), steps in every.items()},
     )  # fmt: skip
 
 
@@ -276,7 +279,7 @@ def with_step_layers(case):
     "TensorFlow 1's cells called by hand), called once per step, gives what its layer gives.",
     formula="cell(x[:, t], state) for t in order == layer(x)",
     sources=["A7", "C7"],
-    cases=some_shapes(with_step_layers, "smallest", "two-layers", "no-bias"),
+    cases=some_shapes(with_step_layers, "smallest", "two-layers", "no-bias", "mixed-lstm-gru"),
     recipe="steps",
     dtypes=ONE_PRECISION_TELLS_ALL,
 )

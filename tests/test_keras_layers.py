@@ -133,9 +133,9 @@ def test_keras_activation_is_the_candidates_and_the_outputs(adapter, experiment,
 )
 def test_keras_other_cells_return_output_then_states(run, case):
     expected = [
-        [(case.batch, case.time, case.directions * case.cell.widths(units)[0])]
-        + case.directions * [(case.batch, width) for width in case.cell.widths(units)]
-        for units in case.units
+        [(case.batch, case.time, case.directions * cell.widths(units)[0])]
+        + case.directions * [(case.batch, width) for width in cell.widths(units)]
+        for cell, units in zip(case.cells, case.units, strict=True)
     ]
     assert_structure([[one.shape for one in layer] for layer in run.native], expected)
 
@@ -246,7 +246,8 @@ def test_keras_unrolled_is_the_loop(run, recipe, oracle):
     formula="RNN(StackedRNNCells([cell, cell]))(x) == layer(layer(x))",
     sources=["A3"],
     cases=named("two-widths", "three-widths", "two-layers", "two-layers-from-zero", *(
-        f"{layer}-two-widths" for layer in LAYERS), "all-variants-two-layers"),
+        f"{layer}-two-widths" for layer in LAYERS), "all-variants-two-layers",
+        "mixed-lstm-gru", "mixed-gru-lstm"),
     about=KERAS,
     recipe="stacked_cells",
     dtypes=("float32",),
@@ -254,6 +255,41 @@ def test_keras_unrolled_is_the_loop(run, recipe, oracle):
 def test_keras_stacked_cells_are_one_layer_after_another(run, recipe, oracle):
     ways = {"layers": run, "cells": recipe("stacked_cells")}
     ways["cells in a model"] = recipe("stacked_cells_in_a_model")
+    assert_ways_agree(
+        {name: dict(one.tensors()) for name, one in ways.items()}, dict(oracle.tensors())
+    )
+
+
+@claim(
+    kind="structure",
+    statement="Stacked cells inside one `RNN` return a part for each cell beside the output: "
+    "[h, c] of an LSTMCell, h of a GRUCell. They take the same for an initial state, and refuse "
+    "one list of all states.",
+    formula="rnn(x) == [output, [h, c], h]; rnn(x, initial_state=[h, c, h]) raises",
+    cases=named("mixed-lstm-gru"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_stacked_cells_states_are_cell_by_cell(adapter, experiment, case):
+    below, top = ((case.batch, units) for units in case.units)
+    assert_structure(
+        adapter.states_of_stacked_cells(experiment),
+        {"shapes": [[below, below], [top]], "as returned": "taken", "one list": "refused"},
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Stacked cells of different kinds go on from the states that they returned.",
+    formula="rnn(x[:, n:], initial_state=states of rnn(x[:, :n])) == rnn(x)[:, n:]",
+    sources=["A7", "D3"],
+    cases=named("mixed-lstm-gru"),
+    about=KERAS,
+    recipe="stacked_cells_in_halves",
+    dtypes=("float32",),
+)
+def test_keras_stacked_cells_go_on_from_their_states(run, recipe, oracle):
+    ways = {"at once": run, "in halves": recipe("stacked_cells_in_halves")}
     assert_ways_agree(
         {name: dict(one.tensors()) for name, one in ways.items()}, dict(oracle.tensors())
     )

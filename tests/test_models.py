@@ -97,7 +97,7 @@ def test_keras_symbolic_shapes_are_the_real_ones(adapter, experiment, case):
     kind="structure",
     statement="The same holds of cells of different widths inside one `RNN`.",
     formula="RNN([cell, cell])(keras.Input(...)).shape == RNN([cell, cell])(x).shape",
-    cases=named("two-widths", "gru-two-widths"),
+    cases=named("two-widths", "gru-two-widths", "mixed-lstm-gru"),
     about=KERAS,
     dtypes=("float32",),
 )

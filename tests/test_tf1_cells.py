@@ -17,7 +17,6 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import TF1, claim
-from fixtures.model.perlayer import State
 from fixtures.model.weights import LayerWeights
 from fixtures.oracle.rounding import oracle_of
 from fixtures.oracle.sites import sigmoid
@@ -445,37 +444,45 @@ def test_tf1_residual_wrapper_adds_the_input(run, recipe, experiment):
     "GRUCell on top are one after another, each with a state of its own kind.",
     formula="MultiRNNCell([BasicLSTMCell, GRUCell])(x) == GRUCell(BasicLSTMCell(x))",
     sources=["A7", "B3"],
-    cases=named("two-layers", "two-widths"),
+    cases=named("mixed-lstm-gru"),
     about=TF1,
 )
-def test_tf1_cells_of_two_kinds_are_one_after_another(adapter, experiment):
-    experiment = replace(experiment, dense=None)  # it is for the top layer's width
-    lower = experiment.only_layer(0, experiment.inputs)
-    below = adapter.run(lower)
-    units = experiment.units[1]
-
-    def first_three_gates(one):
-        kernels = (one.kernel, one.recurrent_kernel, one.bias)
-        return LayerWeights(GRU_CELL, *(array[..., : 3 * units] for array in kernels))
-
-    upper = replace(
-        experiment,
-        inputs=below.output,
-        weights=experiment.weights.only_layer(1).map(first_three_gates),
-        initial=State(experiment.initial.h.only_layer(1)),
-    )
-    above = adapter.run(upper)
-    outputs, (lstm, gru) = adapter.two_kinds(lower, upper)
-    beneath, on_top = oracle_of(lower), oracle_of(upper)
+def test_tf1_cells_of_two_kinds_are_one_after_another(run, adapter, experiment, oracle):
+    below = adapter.run(experiment.only_layer(0, experiment.inputs))
+    above = adapter.run(experiment.only_layer(1, below.output))
+    outputs, (lstm, gru) = run.native
     assert_ways_agree(
         {
-            "one cell": {"output": outputs, "gru": gru, "lstm.h": lstm.h, "lstm.c": lstm.c},
-            "one after another": {"output": above.output, "gru": above.h[0, 0],
-                                  "lstm.h": below.h[0, 0], "lstm.c": below.c[0, 0]},
+            "one cell": {"output": outputs, "lstm.h": lstm.h, "lstm.c": lstm.c, "gru": gru},
+            "one after another": {"output": above.output, "lstm.h": below.h[0, 0],
+                                  "lstm.c": below.c[0, 0], "gru": above.h[0, 0]},
         },
-        {"output": on_top.output, "gru": on_top.h[0, 0],
-         "lstm.h": beneath.h[0, 0], "lstm.c": beneath.c[0, 0]},
+        {"output": oracle.output, "lstm.h": oracle.h[0, 0], "lstm.c": oracle.c[0, 0],
+         "gru": oracle.h[1, 0]},
     )  # fmt: skip
+
+
+@claim(
+    kind="structure",
+    statement="Where the top of a MultiRNNCell is a GRUCell, `state[-1]` is h itself: there is no "
+    "`state[-1].h`, as there is of a BasicLSTMCell.",
+    formula="state == (LSTMStateTuple(c, h), h), h [batch, units]",
+    sources=["A7", "B3"],
+    cases=named("mixed-lstm-gru"),
+    about=TF1,
+    dtypes=("float32",),
+)
+def test_tf1_state_of_a_gru_on_top_is_h_itself(run, case):
+    _, states = run.native
+    found = [
+        [one.shape for one in state] if isinstance(state, tuple) else state.shape
+        for state in states
+    ]
+    below, top = ((case.batch, units) for units in case.units)
+    assert_structure(
+        {"state": found, "state[-1].h": hasattr(states[-1], "h")},
+        {"state": [[below, below], top], "state[-1].h": False},
+    )
 
 
 @claim(

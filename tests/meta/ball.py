@@ -34,9 +34,10 @@ def run(experiment: Experiment) -> dict[str, Any]:
         halves = []
         for direction in range(experiment.directions):
             at = f"[{layer}, {direction}]"
-            step = STEPS[type(experiment.cell)](Weights(experiment.weights[layer, direction]))
+            one = experiment.weights[layer, direction]
+            step = STEPS[type(one.cell)](Weights(one))
             half = []
-            for name in ends:
+            for name in one.cell.states:
                 ends[name][name + at] = []
             for row, sequence in enumerate(below):
                 states = _initial(experiment, layer, direction, row)
@@ -45,7 +46,7 @@ def run(experiment: Experiment) -> dict[str, Any]:
                     states = step(x, *states)
                     outputs.append(states[0])
                 half.append(outputs[::-1] if direction else outputs)
-                for name, state in zip(ends, states, strict=True):
+                for name, state in zip(one.cell.states, states, strict=True):
                     ends[name][name + at].append(state)
             halves.append(half)
         below = [

@@ -82,10 +82,11 @@ def moved(name, weights, inputs, initial, at, by):
         which = name.split()[1][0]
 
         def state(per_layer: PerLayer):
-            return PerLayer.build(
-                per_layer.layers,
-                per_layer.directions,
-                lambda n, d: per_layer[n, d] + (by if (n, d) == at else 0),
+            return PerLayer(
+                tuple(
+                    tuple(array + (by if (n, d) == at else 0) for d, array in enumerate(row))
+                    for n, row in enumerate(per_layer.rows)
+                )
             )
 
         changed = dict(initial.items())

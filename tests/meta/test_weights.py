@@ -33,11 +33,13 @@ by_name = pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 WITH_BIAS = [
     case
     for case in SMALL
-    if case.bias != "none" and "bias" in case.cell.shapes(features=1, units=1)
+    if case.bias != "none" and "bias" in case.cells[0].shapes(features=1, units=1)
 ]
 with_bias = pytest.mark.parametrize("case", WITH_BIAS, ids=lambda case: case.name)
 with_one_bias = pytest.mark.parametrize(
-    "case", [case for case in WITH_BIAS if not case.cell.two_biases], ids=lambda case: case.name
+    "case",
+    [case for case in WITH_BIAS if not any(cell.two_biases for cell in case.cells)],
+    ids=lambda case: case.name,
 )
 
 
@@ -287,7 +289,9 @@ def test_both_biases_of_torch_count(case):
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in WITH_BIAS if case.cell.two_biases], ids=lambda case: case.name
+    "case",
+    [case for case in WITH_BIAS if all(cell.two_biases for cell in case.cells)],
+    ids=lambda case: case.name,
 )
 def test_both_biases_of_a_gru_count(case):
     """Each is a number of its own, or both are zero."""
@@ -472,11 +476,12 @@ def test_initial_states_are_given_and_none_is_zero(case, dtype):
         assert state is None
         return
     assert tuple(name for name, _ in state.items()) == case.cell.states
-    for place, (_, per_layer) in enumerate(state.items()):
+    for place, (name, per_layer) in enumerate(state.items()):
         assert all((array != 0).all() for _, array in per_layer.items())
         assert [array.shape for _, array in per_layer.items()] == [
-            (case.batch, case.cell.widths(units)[place])
-            for units in case.units
+            (case.batch, cell.widths(units)[place])
+            for cell, units in zip(case.cells, case.units, strict=True)
+            if name in cell.states
             for _ in range(case.directions)
         ]
     for at, c in state.c.items():
@@ -758,14 +763,14 @@ def test_an_initial_h_as_wide_as_the_units_is_refused_where_the_cell_projects():
         replace(experiment, initial=replace(experiment.initial, h=experiment.initial.c))
 
 
-def test_layers_of_two_cells_are_refused():
-    experiment = of("gru-two-layers")
+def test_directions_of_two_cells_are_refused():
+    experiment = of("gru-bidirectional-two-layers")
     words = (
-        r"^layer 1, direction 0 is of GRU\(reset_after=False\); "
-        r"make it GRU\(\), as the first\.$"
+        r"^layer 1, direction 1 is of GRU\(reset_after=False\); "
+        r"make it GRU\(\), as in direction 0\.$"
     )
     with pytest.raises(BadInput, match=words):
-        changed(experiment, (1, 0), cell=GRU(reset_after=False))
+        changed(experiment, (1, 1), cell=GRU(reset_after=False))
 
 
 # The file of images.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fixtures.adapters import adapters
+from fixtures.adapters.keras_layers import flat
 from tests.meta.mutants import Catalogue
 from tests.meta.mutants.cell import Fault
 from tests.meta.mutants.keras import Seams
@@ -30,6 +31,8 @@ STEPS = "step-layers-give-what-layers-give"
 UNROLLED = "keras-unrolled-is-the-loop"
 IMPLEMENTATIONS = "keras-implementations-compute-the-same"
 STACKED = "keras-stacked-cells-are-one-layer-after-another"
+CELL_BY_CELL = "keras-stacked-cells-states-are-cell-by-cell"
+GO_ON = "keras-stacked-cells-go-on-from-their-states"
 MERGED = "keras-merge-modes-combine-both-directions"
 LAYERS = {"GRU": ("gru", "gru-reset-before"), "RNN": ("rnn", "peepholes")}
 """What the names of a layer's cases begin with: `RNN` runs SimpleRNN and cells of one's own."""
@@ -328,12 +331,14 @@ def _add_options(catalogue: Catalogue, seams: Seams) -> None:
 
     # Stacked cells
 
-    def stacked_cells(patch, before=lambda initial: initial, after=lambda states: states):
+    def stacked_cells(patch, before=lambda initial: initial, after=lambda states: states, kinds=1):
+        """Changes what stacked cells of at least so many kinds take and return."""
         call = seams.layers.RNN.call
 
         @functools.wraps(call)
         def wrong(self, x, initial_state=None, **kwargs):
             many = isinstance(self.cell, seams.layers.StackedRNNCells)
+            many = many and len({type(cell) for cell in self.cell.cells}) >= kinds
             if many and initial_state is not None:
                 initial_state = before(initial_state)
             output, *states = call(self, x, initial_state=initial_state, **kwargs)
@@ -355,6 +360,41 @@ def _add_options(catalogue: Catalogue, seams: Seams) -> None:
                       "keras-list-of-cells-keeps-its-precision", cases=several)  # fmt: skip
     def stacked_cells_start_from_zero(patch):
         stacked_cells(patch, before=lambda _: None)
+
+    lstm_gru = ("mixed-lstm-gru",)
+
+    @catalogue.mutant("h and c of an LSTM exchanged above or below another cell", STACKED, GO_ON,
+                      cases=lstm_gru)  # fmt: skip
+    def stacked_kinds_exchange_h_and_c(patch):
+        def exchanged(states):
+            return [one[::-1] if isinstance(one, list | tuple) else one for one in states]
+
+        stacked_cells(patch, after=exchanged, kinds=2)
+
+    @catalogue.mutant("a GRU's h in the place of an LSTM's c", STACKED, cases=("mixed-gru-lstm",))
+    def stacked_kinds_give_a_grus_h_for_c(patch):
+        def wrong(states):
+            of_gru, (h, _) = states
+            return [of_gru, [h, *flat(of_gru)]]
+
+        stacked_cells(patch, after=wrong, kinds=2)
+
+    @catalogue.mutant("initial states of cells of two kinds ignored", STACKED, GO_ON,
+                      cases=lstm_gru)  # fmt: skip
+    def stacked_kinds_start_from_zero(patch):
+        stacked_cells(patch, before=lambda _: None, kinds=2)
+
+    @catalogue.mutant("states of stacked cells in one list", CELL_BY_CELL, cases=lstm_gru)
+    def stacked_kinds_return_one_list(patch):
+        stacked_cells(patch, after=flat, kinds=2)
+
+    @catalogue.mutant("one list of states taken", CELL_BY_CELL, cases=lstm_gru)
+    def stacked_kinds_take_one_list(patch):
+        def by_cell(initial):
+            h, c, of_gru = flat(initial)
+            return [[h, c], [of_gru]]
+
+        stacked_cells(patch, before=by_cell, kinds=2)
 
     @catalogue.mutant("stacked cells fed with more", STACKED, cases=several)
     def stacked_cells_double_what_comes_from_below(patch):

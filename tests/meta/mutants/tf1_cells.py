@@ -439,7 +439,11 @@ def residual_added_to_h_too(patch):
     patch.setattr(cells().ResidualWrapper, "__call__", wrong)
 
 
-@mutant("a cell of another kind fed with c", "tf1-cells-of-two-kinds-are-one-after-another")
+MIXED = ("mixed-lstm-gru",)
+KINDS = "tf1-cells-of-two-kinds-are-one-after-another"
+
+
+@mutant("a cell of another kind fed with c", VALUES, KINDS, cases=MIXED)
 def gru_on_top_is_fed_with_c(patch):
     def wrong(self, inputs, state):
         states = []
@@ -451,6 +455,64 @@ def gru_on_top_is_fed_with_c(patch):
         return inputs, tuple(states)
 
     patch.setattr(cells().MultiRNNCell, "call", wrong)
+
+
+def after_a_step_of_two_kinds(
+    patch,
+    before: Callable[[Any, list[Any]], Any] = lambda state, _: state,
+    above: Callable[[Any], Any] = as_it_is,
+    after: Callable[[Any], Any] = as_it_is,
+) -> None:
+    """MultiRNNCell whose cells, where they are not of one kind, take `before(state, states below)`,
+    are fed with `above(output)` of the one below, and return `after(state)`."""
+    call = cells().MultiRNNCell.call
+
+    def wrong(self, inputs, state):
+        if len({type(one) for one in self._cells}) == 1:
+            return call(self, inputs, state)
+        states, given = [], list(state)
+        for place, (cell, own) in enumerate(zip(self._cells, state, strict=True)):
+            output, new = cell(inputs, before(own, given[:place]))
+            inputs = above(output)
+            states.append(after(new))
+        return output, tuple(states)
+
+    patch.setattr(cells().MultiRNNCell, "call", wrong)
+
+
+@mutant("a GRU's state taken from the LSTM below", VALUES, KINDS, cases=MIXED)
+def gru_on_top_takes_the_state_below(patch):
+    def wrong(state, below):
+        return below[0].h[:, : state.shape[1]] if below else state
+
+    after_a_step_of_two_kinds(patch, before=wrong)
+
+
+@mutant("h and c of an LSTM exchanged above or below another cell", VALUES, KINDS, cases=MIXED)
+def lstm_below_a_gru_exchanges_h_and_c(patch):
+    lstm = cells().LSTMStateTuple
+    after_a_step_of_two_kinds(
+        patch, after=lambda state: lstm(*state[::-1]) if isinstance(state, lstm) else state
+    )
+
+
+@mutant("no gradient from one kind of cell to the other", GRADIENTS, cases=MIXED)
+def gru_on_top_hands_no_gradient_down(patch):
+    after_a_step_of_two_kinds(patch, above=cut)
+
+
+@mutant("h and c of a GRU", "tf1-state-of-a-gru-on-top-is-h-itself", cases=MIXED)
+def gru_on_top_has_a_state_of_two(patch):
+    nn = import_tensorflow().compat.v1.nn
+    healthy = nn.dynamic_rnn
+
+    def wrong(cell, *args, **kwargs):
+        output, (*below, top) = healthy(cell, *args, **kwargs)
+        if below and not isinstance(top, tuple):
+            top = cells().LSTMStateTuple(top, top)
+        return output, (*below, top)
+
+    patch.setattr(nn, "dynamic_rnn", wrong)
 
 
 @mutant("a narrower backward direction runs forward", "tf1-directions-may-have-different-widths")
