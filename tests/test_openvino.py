@@ -1,9 +1,10 @@
 """OpenVINO's operators LSTMSequence, GRUSequence and RNNSequence on a CPU: gates, biases, states,
 attributes, and what it computes otherwise than its users may think.
 
-Lengths are read where a model is made for one number of rows and of steps. Where these are open its
-transformation to a loop, which reads them, is left out, and nothing says so
-(<https://github.com/openvinotoolkit/openvino/pull/10710>).
+Lengths are read where a model is made for one number of rows and of steps. Where these are open, as
+in most models that are converted from ONNX, the transformation to a loop, which reads them, is left
+out, and nothing says so (<https://github.com/openvinotoolkit/openvino/pull/10710>): call
+`model.reshape` with the sizes before the model is compiled.
 """
 
 from __future__ import annotations
