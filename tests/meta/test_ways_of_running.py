@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 
 import pytest
+from packaging.version import Version
 
-from fixtures.adapters import adapters, every_adapter, outside, torch_devices
+from fixtures.adapters import adapters, every_adapter, outside, torch_devices, torch_modes
 from fixtures.adapters.modes import OF_MODES
+from fixtures.adapters.torch import Torch
 from fixtures.cases import named_cases
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement, require_in_effect
@@ -113,6 +115,14 @@ def test_a_mode_says_which_version_it_needs(monkeypatch):
     version = one.versions()["torch"]
     assert one.cannot_run() == f"it needs torch >=99, and {version} is installed"
     assert one.left_out() == one.cannot_run()
+
+
+def test_a_mode_says_so_where_all_that_it_needs_is_there_but_its_framework(monkeypatch):
+    found = ("onnx", Version("1.23"))
+    monkeypatch.setattr(torch_modes, "installed", lambda *_, **__: found)
+    monkeypatch.setattr(Torch, "versions", lambda _: {})
+    answer = every_adapter()["torch:onnx"].cannot_run()
+    assert answer == "torch is not installed: python -m pip install torch"
 
 
 def test_a_mode_that_is_run_by_name_alone_can_run(monkeypatch):
