@@ -444,19 +444,35 @@ def test_formulas_and_gates_are_drawn(chromium, address):
     assert chromium.execute_script(height, "svg.gates") > 40
 
 
-def test_light_and_dark_are_two(chromium, address):
+@pytest.mark.parametrize("by", ["system", "button"])
+def test_light_and_dark_are_two(chromium, address, by):
     colours = []
     for dark in (False, True):
-        open_page(chromium, f"{address}adapters/tf1/", dark=dark)
+        open_page(chromium, f"{address}adapters/tf1/", dark=dark and by == "system")
+        if by == "button":
+            choose_theme(chromium, "dark" if dark else "light")
         colours.append(
             chromium.execute_script(
                 "return [document.body, document.querySelector('svg.gates rect')]"
                 ".map((one) => [getComputedStyle(one).backgroundColor, getComputedStyle(one).fill])"
             )
         )
+    chromium.execute_script("localStorage.clear()")
     (body, block), (dark_body, dark_block) = colours
     assert body[0] != dark_body[0]
     assert block[1] != dark_block[1]
+
+
+def choose_theme(chromium, wanted: str) -> None:
+    """Presses the theme's button, which goes round three of them, until it is this one."""
+    for _ in range(3):
+        if chromium.execute_script("return document.body.dataset.theme") == wanted:
+            return
+        chromium.execute_script(
+            "[...document.querySelectorAll('button.theme-toggle')]"
+            ".find((one) => one.offsetParent).click()"
+        )
+    assert chromium.execute_script("return document.body.dataset.theme") == wanted
 
 
 def test_tabs_are_used_by_keyboard_and_citations_are_copied(chromium, address):
