@@ -182,6 +182,23 @@ def test_bits_and_signatures_are_looked_at_where_asked_for(tmp_path):
     assert Behaviour("signature", "numpy.layer") in told(tmp_path, a_check(), signatures=True)
 
 
+def test_a_name_that_comes_or_goes_is_a_change_where_its_adapter_ran():
+    def surface(**signatures):
+        return {Behaviour("signature", name): {("a", ""): one} for name, one in signatures.items()}
+
+    recorded = {
+        "1.0.0": surface(kept="(x)"),
+        "1.1.0": surface(kept="(x)", new="(y)"),
+        "1.2.0": {Behaviour("it-holds", "a"): {CASE: "fails"}},
+        "1.3.0": surface(kept="(x)"),
+    }
+    changes = Search(tuple(recorded), recorded, {}).changes
+    assert [(one.behaviour.about, one.last, one.first, one.was, one.now) for one in changes] == [
+        ("new", "1.0.0", "1.1.0", "absent", "(y)"),
+        ("new", "1.1.0", "1.3.0", "(y)", "absent"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("reason", "why"),
     [
