@@ -436,6 +436,7 @@ def gradients_are_cut_by_their_own_norms(patch: Any) -> None:
 def compile_leaves_functions_as_they_are(patch: Any) -> None:
     """As MLX does, and says nothing, where there is no compiler."""
     import mlx.core as mx
+    import mlx.nn  # noqa: F401  # parts of it are compiled when it is imported
 
     patch.setattr(mx, "compile", lambda function: function)
 
@@ -443,6 +444,7 @@ def compile_leaves_functions_as_they_are(patch: Any) -> None:
 @COMPILED.mutant("a mode with numbers of its own", EVERY)
 def what_is_compiled_is_a_little_off(patch: Any) -> None:
     import mlx.core as mx
+    import mlx.nn  # noqa: F401  # as above
 
     own = mx.compile
 
