@@ -149,6 +149,14 @@ def test_every_adapter_and_mode_says_whether_it_runs_where_one_package_is_alone(
     assert run == {"torch", "numpy"} if alone == "torch" else {"numpy"}
 
 
+def test_a_mode_tells_the_version_of_what_it_needs_beside_its_framework(machine):
+    machine(tensorflow="2.21.0", tf_keras="2.21.0", keras="3.15.1", ai_edge_litert="2.3.0")
+    told = {name: every_adapter()[name].versions() for name in ("keras3", "keras3:litert")}
+    assert told["keras3:litert"] == told["keras3"] | {"ai_edge_litert": "2.3.0"}
+    machine(ai_edge_litert="2.3.0")
+    assert every_adapter()["keras3:litert"].versions() == {}
+
+
 def test_keras_3_needs_its_backend_and_not_tensorflow(machine, tmp_path):
     assert machine({"KERAS_BACKEND": "torch"}, torch="2.13.0", keras="3.15.1")["keras3"] is None
     missing = machine(torch="2.13.0", keras="3.15.1")["keras3"]

@@ -93,6 +93,17 @@ def test_another_python_is_another_run(kept):
     assert [run.python for run in kept(a_record(), newer, a_record())] == ["3.13.0", "3.11.7"]
 
 
+def test_a_run_in_modes_alone_says_what_ran_and_replaces_no_other(kept):
+    plain, alone = a_record(), a_record(a_check(adapter="torch:export"))
+    plain["adapters"] = {"torch": plain["adapters"]["numpy"]}
+    plain["checks"][0]["adapter"] = "torch"
+    alone["adapters"] = {"torch:export": alone["adapters"]["numpy"]}
+    runs = kept(plain, alone, alone)
+    assert sorted(run.columns for run in runs) == [["torch"], ["torch:export"]]
+    lines = list(proven.table(runs, {"it-holds": "c1"}))
+    assert "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | torch:export | 1 |" in lines
+
+
 @pytest.mark.parametrize("part", [{"deselected": 1}, {"complete": False, "selected": 2}])
 def test_a_part_of_a_run_proves_nothing(kept, part):
     with pytest.raises(BadInput, match=r"is of a selection|is incomplete"):
