@@ -16,8 +16,8 @@ import pytest
 import fixtures.cells
 from fixtures.adapters import Adapter, every_adapter, in_a_mode
 from fixtures.adapters.numpy import Numpy
-from fixtures.cases import Case, every, plain
-from fixtures.cells import GRU, LSTM, RNN
+from fixtures.cases import Case, every, named_cases, plain
+from fixtures.cells import GRU, LSTM, RNN, Mixed
 from fixtures.checks import random_checks
 from fixtures.checks.random_checks import Alarm, RandomSearch, Tally, checks_of, snippet
 from fixtures.claims import all_claims
@@ -263,10 +263,12 @@ def test_the_snippet_of_a_case_is_the_case():
                                             units=(1,)))  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+@pytest.mark.parametrize("kind", [LSTM, GRU, RNN, Mixed])
 def test_what_repeats_a_failure_names_the_cell_and_runs(kind):
-    """The lines by themselves, as they are pasted."""
-    case = next(one for one in drawn() if type(one.cell) is kind and one.cell != LSTM())
+    """The lines by themselves, as they are pasted; of a stack whose cells differ, each is named."""
+    mixed = next(one for one in named_cases() if one.name == "mixed-gru-lstm")
+    cases = [*drawn(), replace(mixed, name="random-1", about="drawn at random")]
+    case = next(one for one in cases if type(one.cell) is kind and one.cell != LSTM())
     _, check = next(checks_of(case, ("numpy",), 0))
     lines = check.rerun().partition("\n\n")[2]
     found: dict = {}

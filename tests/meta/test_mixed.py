@@ -13,7 +13,6 @@ from fixtures.cases.experiments import experiment_of
 from fixtures.cases.named import MIXED
 from fixtures.cells import GRU, LSTM, RNN, Mixed
 from fixtures.checks.compare import assert_same_bits
-from fixtures.checks.random_checks import checks_of
 from fixtures.errors import BadInput
 from fixtures.model.cell import cell_of
 from fixtures.model.experiment import Experiment, Upstream
@@ -72,17 +71,6 @@ def test_another_cell_in_a_layer_is_another_case():
     other = replace(case, cell=Mixed((GRU(), LSTM(activation="relu"))))
     hashes = {case_hash(one, experiment_of(one, "float32", 0)) for one in (case, other)}
     assert len(hashes) == 2
-
-
-def test_what_repeats_a_failure_on_a_mixed_stack_imports_its_cells_and_runs():
-    """The lines by themselves, as they are pasted."""
-    case = replace(CASES["mixed-gru-lstm"], name="random-1", about="drawn at random")
-    _, check = next(checks_of(case, ("numpy",), 0))
-    lines = check.rerun().partition("\n\n")[2]
-    found: dict = {}
-    exec(lines.replace("repeat(", "measured = repeat("), found)  # noqa: S102
-    assert found["case"] == case
-    assert found["measured"].kind == check.kind
 
 
 # States.
