@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from fixtures.cases import named
 from fixtures.checks.compare import (
     assert_each_refused,
+    assert_each_within_rounding,
     assert_same_bits,
     assert_structure,
     assert_within_rounding,
 )
-from fixtures.claims import KERAS, TF1, TORCH, claim
+from fixtures.claims import KERAS, TF1, TORCH, About, claim
 from fixtures.model.weights import arrays_of as by_name
 
 FLOAT64_TELLS = ("float64",)
@@ -24,6 +27,15 @@ TF1_CELLS = named(
     "two-layers", "bidirectional", "bidirectional-two-layers", "gru-reset-before-smallest",
     "rnn-smallest", "all-variants-smallest",
 )  # fmt: skip
+READS_KERAS_2 = About(
+    lambda one: hasattr(one, "models_of_keras2"),
+    because="it is about Keras 3, and what it reads of Keras 2",
+)
+FROM_ZERO = named(
+    "smallest-from-zero", "gru-smallest-from-zero", "gru-reset-before-smallest-from-zero",
+    "bidirectional-two-layers-from-zero",
+)  # fmt: skip
+BOTH_DIRECTIONS = named("bidirectional", "rnn-bidirectional-two-layers")
 HDF5 = ("model.keras", "model.weights.h5", "model.h5")
 """The files of Keras that h5py reads."""
 
@@ -277,6 +289,116 @@ def test_keras_checkpoints_hold_each_of_the_stacked_cells(recipe, experiment):
 def test_a_keras_file_in_torch_computes_the_same(recipe, adapter, experiment, oracle):
     run = adapter.in_torch(experiment, recipe("saved").native["model.keras"].weights)
     assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+# From Keras 2 to Keras 3
+
+
+@claim(
+    kind="structure",
+    statement="Keras 3 refuses a model with a recurrent layer that Keras 2 saved, as `.h5` and as "
+    "`.keras`; Keras 2 reads both.",
+    formula="keras.models.load_model(path) raises, tf_keras.models.load_model(path) does not",
+    cases=named("smallest", "gru-smallest", "rnn-bidirectional-two-layers"),
+    about=READS_KERAS_2,
+    recipe="models_of_keras2",
+    dtypes=("float32",),
+)
+def test_keras_3_refuses_models_that_keras_2_wrote(adapter, experiment):
+    told = {"Keras 3": "refused", "Keras 2": "taken"}
+    found = adapter.models_of_keras2(experiment)
+    assert_structure(found, {"model.h5": told, "model.keras": told})
+
+
+@claim(
+    kind="exact",
+    statement="A model of the same layers, built anew in Keras 3, takes the weights out of every "
+    "kind of file that Keras 2 writes, each to its place.",
+    formula="model.load_weights(path); model.get_weights() == those of the model of Keras 2",
+    cases=named(
+        "two-widths", "no-bias", "gru-smallest", "gru-reset-before-smallest",
+        "rnn-bidirectional-two-layers", "bidirectional",
+    ),
+    about=READS_KERAS_2,
+    recipe="weights_of_keras2",
+    dtypes=FLOAT64_TELLS,
+)  # fmt: skip
+def test_keras_3_reads_the_weights_that_keras_2_wrote(adapter, experiment):
+    read = adapter.weights_of_keras2(experiment)
+    found, expected = (
+        {f"{file}: {name}": array for file in read for name, array in by_name(of(file)).items()}
+        for of in (lambda file: read[file], lambda _: experiment.weights)
+    )
+    assert_same_bits(found, expected)
+
+
+@claim(
+    kind="rounding",
+    statement="With them it computes the same.",
+    formula="model.load_weights(path); model(x) == oracle(x)",
+    cases=FROM_ZERO,
+    about=READS_KERAS_2,
+    recipe="outputs_of_keras2",
+    dtypes=FLOAT64_TELLS,
+)
+def test_a_keras_2_file_in_keras_3_computes_the_same(adapter, experiment, oracle):
+    expected = {"output": dict(oracle.tensors())["output"]}
+    assert_each_within_rounding(
+        {
+            file: ({"output": output}, expected)
+            for file, output in adapter.outputs_of_keras2(experiment).items()
+        }
+    )
+
+
+@claim(
+    kind="exact",
+    statement="A model in both directions, of which one is not trained, comes back from a `.keras` "
+    "file with each half's weights in its place.",
+    formula="bidirectional.forward_layer.trainable = False; load_model('model.keras') has the same "
+    "weights in each half",
+    cases=BOTH_DIRECTIONS,
+    about=KERAS,
+    recipe="frozen_half",
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_files_bring_back_a_frozen_half(recipe):
+    found = recipe("frozen_half").native
+    assert_same_bits(found["load_model, model.keras"], found["as it is"])
+
+
+@claim(
+    kind="exact",
+    statement="So it does from an `.h5` file.",
+    formula="bidirectional.forward_layer.trainable = False; load_model('model.h5') has the same "
+    "weights in each half",
+    cases=BOTH_DIRECTIONS,
+    about=KERAS,
+    recipe="frozen_half",
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_h5_files_bring_back_a_frozen_half(recipe):
+    found = recipe("frozen_half").native
+    assert_same_bits(found["load_model, model.h5"], found["as it is"])
+
+
+@claim(
+    kind="exact",
+    statement="A model that trains both halves takes the weights of such an `.h5` file with the "
+    "halves exchanged, without a word: they are read in the order in which they were listed.",
+    formula="other.load_weights('model.h5'); the forward layer has the weights of the backward one",
+    cases=BOTH_DIRECTIONS,
+    about=KERAS,
+    recipe="frozen_half",
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_h5_weights_of_a_frozen_half_come_exchanged(recipe):
+    found = recipe("frozen_half").native
+    saved, other = found["as it is"], {"forward": "backward", "backward": "forward"}
+    exchanged = {
+        name: saved[re.sub("forward|backward", lambda half: other[half[0]], name)] for name in saved
+    }
+    assert_same_bits(found["load_weights, model.h5"], exchanged)
 
 
 # TensorFlow 1

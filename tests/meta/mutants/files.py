@@ -33,6 +33,10 @@ TORCH_IN_KERAS, TORCH_IN_TF1 = (
     f"a-torch-file-in-{other}-computes-the-same" for other in ("keras", "tf1")
 )
 KERAS_IN_TORCH = "a-keras-file-in-torch-computes-the-same"
+BACK_FROM_KERAS_FILE = "keras-files-bring-back-a-frozen-half"
+BACK_FROM_H5 = "keras-h5-files-bring-back-a-frozen-half"
+FROM_KERAS_2 = "keras-3-reads-the-weights-that-keras-2-wrote"
+SAME_AS_KERAS_2 = "a-keras-2-file-in-keras-3-computes-the-same"
 
 
 def exchanged(name: str, one: str, other: str) -> str:
@@ -182,7 +186,7 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         values(patch, layers().LSTMCell, change)
 
-    @mutant("a file in half precision", IN_KERAS_FILE, IN_WEIGHTS_H5)
+    @mutant("a file in half precision", IN_KERAS_FILE, IN_WEIGHTS_H5, BACK_FROM_KERAS_FILE)
     def file_is_in_half_precision(patch):
         def change(arrays):
             return {name: array.astype("float16") for name, array in arrays.items()}
@@ -249,7 +253,7 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
         in_h5(patch, adapter, change)
 
     @mutant("weights listed in another order", "keras-h5-files-list-a-frozen-half-last",
-            cases=BOTH)  # fmt: skip
+            "keras-h5-weights-of-a-frozen-half-come-exchanged", cases=BOTH)  # fmt: skip
     def h5_file_lists_forward_first_whatever_is_trained(patch):
         def change(weights):
             paths = {id(one): getattr(one, "path", one.name) for one in weights}
@@ -273,6 +277,47 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
 add_keras(KERAS3, "keras3")
 add_keras(KERAS2, "keras2")
+
+
+@KERAS3.mutant("halves exchanged in a file", BACK_FROM_H5, cases=BOTH)
+def config_forgets_which_half_is_trained(patch):
+    """What Keras 2 does: docs/upstream/tf-keras-h5-exchanges-halves.md."""
+
+    def wrong(healthy, *args, **options):
+        layer = healthy(*args, **options)
+        layer.forward_layer.trainable = layer.backward_layer.trainable = True
+        return layer
+
+    around(patch, keras_of("keras3").layers.Bidirectional, "from_config", wrong)
+
+
+@KERAS3.mutant("weights of an older file not read", FROM_KERAS_2, SAME_AS_KERAS_2)
+def legacy_weights_are_not_read(patch):
+    module = internal("keras3", "legacy.saving.legacy_h5_format")
+    patch.setattr(module, "load_weights_from_hdf5_group", lambda *_, **__: None)
+
+
+@KERAS3.mutant("another order of gates in a file", FROM_KERAS_2, SAME_AS_KERAS_2)
+def cells_read_the_gates_of_tf1(patch):
+    import numpy as np
+
+    def wrong(healthy, self, store):
+        names = [name for name in "012" if name in store]
+        parts = {name: np.split(store[name][()], 4, axis=-1) for name in names}
+        healthy(
+            self,
+            {name: np.concatenate([i, g, f, o], axis=-1) for name, (i, f, g, o) in parts.items()},
+        )
+
+    around(patch, keras_of("keras3").layers.LSTMCell, "load_own_variables", wrong)
+
+
+@KERAS3.mutant("an option of an older release taken", "keras-3-refuses-models-that-keras-2-wrote")
+def time_major_is_taken(patch):
+    def wrong(healthy, self, *args, time_major=False, **options):
+        healthy(self, *args, **options)
+
+    around(patch, keras_of("keras3").layers.Layer, "__init__", wrong)
 
 
 @KERAS2.mutant("cells in a list not followed", "keras-checkpoints-hold-each-of-the-stacked-cells",
