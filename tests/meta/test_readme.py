@@ -20,7 +20,12 @@ SECTIONS = dict(
     section.split("\n", 1) for section in re.split(r"^## ", ANSWERS, flags=re.MULTILINE)[1:]
 )
 CODE_BLOCK = r"```python\n(.*?)```"
-NEEDS = {"torch": "import torch", "keras3": "import keras", "tf1": "import tensorflow.compat.v1"}
+NEEDS = {
+    "torch": "import torch",
+    "keras3": "import keras",
+    "keras2": "import tf_keras",
+    "tf1": "import tensorflow.compat.v1",
+}
 CODE = [
     pytest.param(
         code, id=f"{question}-{'-and-'.join(name for name in NEEDS if NEEDS[name] in code)}"
@@ -57,11 +62,12 @@ def test_what_is_said_of_keras_files_is_so_of_those_of_keras_2(code, tmp_path, m
     run(code)
 
 
-FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, TORCH_INTO_KERAS, INTO_TF1 = (
+FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, FROM_KERAS_2, TORCH_INTO_KERAS, INTO_TF1 = (
     "How do I load a TensorFlow 1 checkpoint into torch?",
     "How do I load a TensorFlow 1 checkpoint into Keras?",
     "How do I read the weights in a `.keras` file without Keras?",
     "How do I read the weights in an `.h5` file without Keras?",
+    "How do I load a Keras 2 model into Keras 3?",
     "How do I load a torch state_dict into Keras?",
     "How do I load a torch state_dict into BasicLSTMCell?",
 )
@@ -82,6 +88,7 @@ MISTAKES = [
     (FROM_KERAS, "recurrent_kernel.T, bias, torch", "recurrent_kernel, bias, torch"),
     (FROM_H5, '("backward_" in name)', '("forward_" in name)'),
     (FROM_H5, "torch.zeros(24)", 'weights[f"bias{half}"]'),
+    (FROM_KERAS_2, "trainable = False\nnew", "trainable = True\nnew"),
     (TORCH_INTO_KERAS, '(f"l{layer}", f"l{layer}_reverse")', '(f"l{layer}_reverse", f"l{layer}")'),
     (TORCH_INTO_KERAS, 'for part in ("ih", "hh"))]', 'for part in ("ih",))]'),
     (INTO_TF1, "f[-1] -= 1.0", "pass"),
