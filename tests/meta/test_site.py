@@ -57,6 +57,16 @@ def test_every_claim_has_a_page_that_says_all_of_it(every):
         assert all(f"**{number}**" in text for number in one.sources)
 
 
+def test_what_a_claim_means_by_itself_is_short_and_begins_its_section(every):
+    told = words.meanings()
+    assert [name for name in told if name not in all_claims()] == []
+    assert list(told) == sorted(told)
+    assert [name for name, text in told.items() if len(text) > 280 or "\n" in text] == []
+    for name, text in told.items():
+        section = every[f"claims/{name}.md"].split("## What it means for you", 1)[1]
+        assert section.startswith(f"\n\n{pages.markdown(text)}\n"), name
+
+
 def test_every_family_and_every_adapter_has_its_words_and_its_page(every):
     assert set(words.FAMILIES) == {one.family for one in all_claims().values()}
     assert {f"adapters/{name}.md" for name in adapters() if "@" not in name} <= set(every)
