@@ -168,6 +168,30 @@ def test_keras_count_params_counts_the_weights(adapter, experiment):
 
 @claim(
     kind="structure",
+    statement="What is frozen before a model is compiled is not trained: both layers of a "
+    "`Bidirectional`, or one of them alone; the rest is.",
+    formula="bidirectional.forward_layer.trainable = False; after model.train_on_batch(x, y) the "
+    "forward layer's weights are what they were, and all others are not",
+    cases=named("rnn-bidirectional-two-layers"),
+    about=KERAS,
+    recipe="moved_by_training",
+    dtypes=("float32",),
+)
+def test_keras_what_is_frozen_is_not_trained(adapter, experiment):
+    moved, stayed = "moved", "stayed"
+    assert_structure(
+        adapter.moved_by_training(experiment),
+        {
+            "nothing": {"forward": moved, "backward": moved},
+            "forward": {"forward": stayed, "backward": moved},
+            "backward": {"forward": moved, "backward": stayed},
+            "the layer": {"forward": stayed, "backward": stayed},
+        },
+    )
+
+
+@claim(
+    kind="structure",
     statement="A batch of no rows is taken, and gives an output of no rows.",
     formula="layer(x[:0]).shape == [0, time, units]",
     cases=named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest"),

@@ -394,6 +394,14 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
             lambda self: sum(int(one.size) for one in self.get_weights()) + 4 * self.units,
         )  # fmt: skip
 
+    @mutant("a frozen layer trained", "keras-what-is-frozen-is-not-trained",
+            cases=("rnn-bidirectional-two-layers",))  # fmt: skip
+    def bidirectional_does_not_freeze_its_layers(patch):
+        """<https://github.com/keras-team/keras/issues/8754>."""
+        healthy = keras().layers.Layer.trainable
+        forgets = property(healthy.fget, lambda self, value: None)
+        patch.setattr(keras().layers.Bidirectional, "trainable", forgets, raising=False)
+
     # Configs
 
     @mutant("an option lost in the config", OPTIONS, "keras-a-layer-from-its-config-is-the-same",
