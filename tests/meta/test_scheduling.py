@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.adapters.numpy import Numpy
 from fixtures.plugin import scheduling
+from fixtures.plugin.scheduling import parts_of
 from fixtures.plugin.selection import SELECTION
 
 TESTS = 400
@@ -18,7 +19,7 @@ class Apart(Numpy):
     """NumPy in a process of its own."""
 
     def __init__(self, name: str) -> None:
-        self.name = self.process = name
+        self.name, self.process = name, f"Keras on {name}"
 
 
 class Worker:
@@ -69,13 +70,16 @@ def test_after_a_test_the_controller_looks_at_a_few(monkeypatch, looked_at, name
         scheduler.add_node_collection(worker, tests)
     scheduler.schedule()
     ended: list[str] = []
+    of: dict[int, set[str]] = {}
     while waiting := [worker for worker in workers if worker.sent]:
         for worker in waiting:
             index = worker.sent.pop(0)
             ended.append(tests[index])
+            of.setdefault(id(worker), set()).add(parts_of(tests[index])[1])
             scheduler.mark_test_complete(worker, index)
             left = scheduler.assigned_work[worker].values()
             assert sum(map(len, left)) == len(worker.sent) <= 3
     assert sorted(ended) == sorted(tests)
+    assert sorted(map(sorted, of.values())) == [["one"], ["one" if len(names) == 1 else "two"]]
     assert all(worker.shutting_down for worker in workers)
     assert looked_at["groups"] < 10 * len(tests)
