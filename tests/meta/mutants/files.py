@@ -8,7 +8,7 @@ from typing import Any
 
 from fixtures.adapters import adapters
 from tests.meta.mutants import Catalogue
-from tests.meta.mutants.models import around, with_other_default
+from tests.meta.mutants.models import around, in_config, with_other_default
 
 TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
 CATALOGUES = (TORCH, KERAS3, KERAS2, TF1)
@@ -283,12 +283,11 @@ add_keras(KERAS2, "keras2")
 def config_forgets_which_half_is_trained(patch):
     """What Keras 2 does: docs/upstream/tf-keras-h5-exchanges-halves.md."""
 
-    def wrong(healthy, *args, **options):
-        layer = healthy(*args, **options)
-        layer.forward_layer.trainable = layer.backward_layer.trainable = True
-        return layer
+    def change(config):
+        for half in ("layer", "backward_layer"):
+            config[half]["config"]["trainable"] = True
 
-    around(patch, keras_of("keras3").layers.Bidirectional, "from_config", wrong)
+    in_config(patch, keras_of("keras3").layers.Bidirectional, change)
 
 
 @KERAS3.mutant("weights of an older file not read", FROM_KERAS_2, SAME_AS_KERAS_2)
