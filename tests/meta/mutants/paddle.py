@@ -18,7 +18,6 @@ LAST = "output-last-step-is-h"
 STARTS = "a-given-initial-state-is-used"
 MASKED = "masked-values-are-the-oracles"
 SHORT = "a-short-row-is-the-row-cut-short"
-PAST = "output-past-a-rows-end-is-zero"
 BACKWARD = "backward-half-ends-at-step-zero"
 SHAPE = "output-has-the-top-layers-shape"
 REPEATED = "a-second-call-repeats-every-bit"
@@ -102,13 +101,6 @@ def lengths_are_taken_in_descending_order(patch):
         return x, states, None if lengths is None else lengths.sort(descending=True)
 
     around(patch, before=before)
-
-
-@PADDLE.mutant("output past a row's end", PAST, cases=ROWS)
-def output_past_a_rows_end_is_one(patch):
-    around(
-        patch, after=lambda _, output, states: (output + (output == 0).astype(output.dtype), states)
-    )
 
 
 @PADDLE.mutant("backward half not reversed", BACKWARD, VALUES, cases=BOTH)
