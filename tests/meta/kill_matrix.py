@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from fixtures import ROOT
-from fixtures.adapters import every_adapter, in_a_mode
+from fixtures.adapters import core, every_adapter, in_a_mode
 from fixtures.cases import Case, named_cases, other_cells, recorded
 from fixtures.checks.check import check_of
 from fixtures.checks.compare import Disagreement
@@ -25,7 +25,7 @@ from fixtures.claims import (
     not_checked_here,
     test_of,
 )
-from fixtures.claims.known import known_failures, matching
+from fixtures.claims.known import KnownFailure, known_failures, matching
 from fixtures.files import write_whole
 from fixtures.records.patterns import Failure, Key, failure_of
 from tests.meta.mutants import Mutant, mutants
@@ -103,7 +103,7 @@ def forget(mutant: Mutant) -> None:
 
 
 def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case, str]]:
-    applicable = _applicable(one, mutant.adapter)
+    applicable = worth_trying(one, mutant.adapter)
 
     def among(names: tuple[str, ...]) -> list[tuple[Case, str]]:
         return [pair for pair in applicable if pair[0].name in names]
@@ -127,17 +127,37 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
 
 
 @functools.cache
-def _applicable(one: Claim, adapter: str) -> list[tuple[Case, str]]:
-    """What the claim is checked on, which is the same for hundreds of mutants."""
+def worth_trying(one: Claim, adapter: str) -> list[tuple[Case, str]]:
+    """What the claim is checked on, which is the same for hundreds of mutants: where it holds, or
+    else where what it asks for raises, which a mutant may mend. Where its own assertion fails
+    anyway a mutant shows nothing."""
+    known = {pair: _known_failure(one, adapter, *pair) for pair in _checked(one, adapter)}
+    holding = [pair for pair, failure in known.items() if failure is None]
+    return holding or [pair for pair, failure in known.items() if failure and failure.exception]
+
+
+def _checked(one: Claim, adapter: str) -> list[tuple[Case, str]]:
     if not_checked_here(one, adapter):
         return []
-    pairs = [
+    return [
         (case, dtype)
         for case, dtype in cases_of(one)
         if not not_applicable_on(one, adapter, case, dtype)
     ]
-    # What fails anyway catches nothing.
-    return [pair for pair in pairs if not known_to_fail(one, adapter, *pair)] or pairs
+
+
+@functools.cache
+def fails_anyway(claim: str) -> bool:
+    """Whether every framework that is here fails the claim by itself: it has been seen to fail, and
+    no mutant could show more."""
+    one = all_claims()[claim]
+    found = [
+        _known_failure(one, name, *pair)
+        for name, adapter in core().items()
+        if adapter.cannot_run() is None
+        for pair in _checked(one, name)
+    ]
+    return bool(found) and None not in found
 
 
 def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
@@ -147,7 +167,11 @@ def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
 
 def known_to_fail(one: Claim, adapter: str, case: Case, dtype: str) -> bool:
     """Whether the claim fails there without a mutant, too."""
-    return matching(_known(), every_adapter()[adapter], one.id, case.name, dtype) is not None
+    return _known_failure(one, adapter, case, dtype) is not None
+
+
+def _known_failure(one: Claim, adapter: str, case: Case, dtype: str) -> KnownFailure | None:
+    return matching(_known(), every_adapter()[adapter], one.id, case.name, dtype)
 
 
 _known = functools.cache(known_failures)
@@ -181,7 +205,7 @@ def report(rows: Mapping[str, Row], folder: Path | None = REPORT) -> str:
             f"tried, {missing[0].name} among them"
         )
     survivors = [name for name in rows if "caught" not in rows[name].values()]
-    idle = [one for one in all_claims() if not _catches(one, rows)]
+    idle = [one for one in all_claims() if not _catches(one, rows) and not fails_anyway(one)]
     summary = (
         f"{len(rows)} mutants, {len(survivors)} survivors, {len(all_claims())} claims, "
         f"{len(idle)} idle"

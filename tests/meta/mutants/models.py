@@ -534,8 +534,7 @@ def lstm_takes_symbolic_inputs_of_any_width(patch):
     called_with(patch, keras2_layers().LSTM, inputs)
 
 
-@KERAS2.mutant("a shape computed as twice the forward one", "keras-symbolic-shape-has-both-widths",
-               "keras-computed-shape-has-both-widths")  # fmt: skip
+@KERAS2.mutant("a shape computed as twice the forward one", "keras-symbolic-shape-has-both-widths")
 def bidirectional_is_symbolically_twice_its_forward_layer(patch):
     layers = keras2_layers()
 

@@ -640,12 +640,6 @@ def block_lstms_gradient_steeper(patch):
     replace_op(patch, "BlockLSTM", steeper_by_w)
 
 
-@mutant("gradient of BlockLSTMV2 scaled by 1.001", "tf1-block-lstm-v2-gradients-are-the-oracles",
-        cases=["square"])  # fmt: skip
-def block_lstm_v2s_gradient_steeper(patch):
-    replace_op(patch, "BlockLSTMV2", steeper_by_w)
-
-
 @mutant("BlockLSTMGrad in BlockLSTMV2's order", "tf1-block-lstm-grad-takes-block-lstms-order")
 def block_lstm_grad_in_the_other_order(patch):
     replace_op(patch, "BlockLSTMGrad", other_order)
