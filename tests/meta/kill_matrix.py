@@ -122,7 +122,7 @@ def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case
     elif one.shares_the_run or (everything and _may_be_tried_anywhere(one, mutant)):
         names = mutant.cases if about_other_cells(mutant) else REST
         others = [pair for name in names for pair in among((name,)) if pair[1] == "float32"]
-        others = [pair for pair in others if not known_to_fail(one, mutant.adapter, *pair)]
+        others = [pair for pair in others if known_failure(one, mutant.adapter, *pair) is None]
         yield from others if everything else others[:1]
 
 
@@ -131,7 +131,7 @@ def worth_trying(one: Claim, adapter: str) -> list[tuple[Case, str]]:
     """What the claim is checked on, which is the same for hundreds of mutants: where it holds, or
     else where what it asks for raises, which a mutant may mend. Where its own assertion fails
     anyway a mutant shows nothing."""
-    known = {pair: _known_failure(one, adapter, *pair) for pair in _checked(one, adapter)}
+    known = {pair: known_failure(one, adapter, *pair) for pair in _checked(one, adapter)}
     holding = [pair for pair, failure in known.items() if failure is None]
     return holding or [pair for pair, failure in known.items() if failure and failure.exception]
 
@@ -148,16 +148,16 @@ def _checked(one: Claim, adapter: str) -> list[tuple[Case, str]]:
 
 @functools.cache
 def fails_anyway(claim: str) -> bool:
-    """Whether every framework that is here fails the claim by itself: it has been seen to fail, and
-    no mutant could show more."""
+    """Whether the claim's own assertion fails on every framework that is here: it has been seen to
+    fail, and no mutant could show more."""
     one = all_claims()[claim]
     found = [
-        _known_failure(one, name, *pair)
+        known_failure(one, name, *pair)
         for name, adapter in core().items()
         if adapter.cannot_run() is None
         for pair in _checked(one, name)
     ]
-    return bool(found) and None not in found
+    return bool(found) and all(failure and not failure.exception for failure in found)
 
 
 def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
@@ -165,12 +165,8 @@ def _may_be_tried_anywhere(one: Claim, mutant: Mutant) -> bool:
     return one.id not in SLOW and not about_other_cells(mutant)
 
 
-def known_to_fail(one: Claim, adapter: str, case: Case, dtype: str) -> bool:
-    """Whether the claim fails there without a mutant, too."""
-    return _known_failure(one, adapter, case, dtype) is not None
-
-
-def _known_failure(one: Claim, adapter: str, case: Case, dtype: str) -> KnownFailure | None:
+def known_failure(one: Claim, adapter: str, case: Case, dtype: str) -> KnownFailure | None:
+    """As what the claim fails there without a mutant, too; None if it holds."""
     return matching(_known(), every_adapter()[adapter], one.id, case.name, dtype)
 
 

@@ -63,6 +63,14 @@ def test_every_mutant_names_a_claim() -> None:
     assert [mutant.name for mutant in mutants() if not mutant.caught_by] == []
 
 
+@pytest.fixture
+def frameworks() -> None:
+    """Those of the README: without one nobody can tell which claims it fails by itself."""
+    for name in core():
+        need(name)
+
+
+@pytest.mark.usefixtures("frameworks")
 def test_no_claim_is_idle() -> None:
     """A claim that no mutant names has never been seen to fail, but of a framework itself."""
     named = {claim for mutant in mutants() for claim in mutant.caught_by}
@@ -200,7 +208,7 @@ def test_every_mutant_changes_the_framework_and_leaves_it_as_it_was(adapter) -> 
 
 
 @pytest.fixture
-def rows():
+def rows(frameworks):  # noqa: ARG001  # it is asked whether they are there
     """All as it should be."""
     return {one.name: dict.fromkeys(one.caught_by, "caught") for one in mutants()}
 
