@@ -30,11 +30,15 @@ STACKS = named("two-layers", "bidirectional-two-layers")
 ONE_LAYER = named("smallest", "gru-smallest")
 
 SIXTEEN_BITS = named(
-    "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "two-hundred-features"
+    "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "thousand-features"
 )
 
 KERAS_3 = About(
     lambda adapter: hasattr(adapter, "quantize"), because="it is about Keras 3's own interface"
+)
+KERAS_2 = About(
+    lambda adapter: adapter.interface == "keras" and bool(adapter.strict_about_states),
+    because="it is about Keras 2, which casts the weights of a mixed layer once for all steps",
 )
 CASTS_STATES = About(
     lambda adapter: adapter.interface == "keras" and not adapter.strict_about_states,
@@ -93,6 +97,20 @@ def test_half_steps_round_every_operation(recipe, oracle_once_a_step):
     assert_beyond_rounding(dict(run.tensors()), dict(oracle_once_a_step.tensors()))
 
 
+@claim(
+    kind="rounding",
+    statement="In float16 and bfloat16 the gradients are those of the equations.",
+    formula="d loss / d (x, kernel, recurrent kernel, bias, h0, c0) == oracle, to within one "
+    "rounding of 16 bits for each term of each sum",
+    cases=SIXTEEN_BITS,
+    dtypes=HALVES,
+    recipe="gradients_in_precision",
+)
+def test_half_gradients_are_the_oracles(recipe, oracle_gradients):
+    found = recipe("gradients_in_precision").gradients
+    assert_within_rounding(dict(found.tensors()), oracle_gradients)
+
+
 # torch
 
 
@@ -140,6 +158,38 @@ def test_torch_autocast_is_the_lstm_in_bfloat16(recipe, experiment):
     assert_same_bits(
         dict(cast.tensors()) | arrays_of(cast.weights),
         dict(rounded.tensors()) | arrays_of(experiment.weights),
+    )
+
+
+@claim(
+    kind="exact",
+    statement="Under autocast the gradients by weights, inputs and states of float32 are float32, "
+    "and those of the LSTM that is cast to bfloat16.",
+    formula="autocast: d loss / d (x, w, state) == that of lstm.to(bfloat16), in float32",
+    cases=STACK,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="autocast_gradients",
+)
+def test_torch_autocast_gradients_are_those_in_bfloat16(recipe):
+    cast, rounded = recipe("autocast_gradients"), recipe("gradients_rounded_to_bfloat16")
+    assert_same_bits(dict(cast.gradients.tensors()), dict(rounded.gradients.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="On a CPU without arithmetic in float16 an LSTM under autocast to float16 raises.",
+    formula='autocast("cpu", float16): lstm(x) raises',
+    cases=named("smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="autocast_to_float16",
+)
+def test_torch_autocast_to_float16_refuses_an_lstm(adapter, experiment):
+    assert_refused(
+        lambda: adapter.autocast_to_float16(experiment),
+        RuntimeError,
+        "could not create a primitive",
     )
 
 
@@ -201,7 +251,7 @@ def test_torch_int8_weights_are_the_nearest_steps(adapter, experiment):
     statement="Quantised to int8, a layer is as far from float32 as half a step of every weight, "
     "and of every x and h in each call, takes it.",
     formula="output, h_n, c_n == oracle, to within replicas that are half a step away",
-    cases=named("smallest", "bidirectional", "gru-smallest"),
+    cases=named("smallest", "bidirectional-two-layers", "two-layers", "gru-smallest"),
     about=TORCH,
     dtypes=("float32",),
     recipe="quantized",
@@ -279,6 +329,59 @@ def test_keras_mixed_layers_compute_with_rounded_weights(recipe, experiment):
         mixed |= {f"{half}, {n}": a for n, a in arrays_of(one.weights).items()}
         rounded |= {f"{half}, {n}": a for n, a in arrays_of(experiment.weights).items()}
     assert_same_bits(mixed, rounded)
+
+
+@claim(
+    kind="exact",
+    statement="One step of a mixed layer has gradients by its weights in float32, and those of the "
+    "layer of 16 bits.",
+    formula="d loss / d w (mixed_float16) == d loss / d w (float16), in float32",
+    cases=named("one-step"),
+    about=KERAS,
+    dtypes=HALVES,
+    recipe="mixed_gradients",
+)
+def test_keras_mixed_gradients_are_float32(recipe):
+    mixed, half = recipe("mixed_gradients").gradients, recipe("gradients_in_precision").gradients
+    assert_same_bits(arrays_of(mixed.weights), in_float32(arrays_of(half.weights)))
+
+
+@claim(
+    kind="exact",
+    statement="A mixed layer of Keras 2 sums up its weights' gradients over the steps in 16 bits, "
+    "as the layer of 16 bits does.",
+    formula="d loss / d w (mixed_float16) == d loss / d w (float16), in float32",
+    cases=ONE_LAYER,
+    about=KERAS_2,
+    dtypes=HALVES,
+    recipe="mixed_gradients",
+)
+def test_keras_2_mixed_gradients_are_sums_of_16_bits(recipe):
+    mixed, half = recipe("mixed_gradients").gradients, recipe("gradients_in_precision").gradients
+    assert_same_bits(arrays_of(mixed.weights), in_float32(arrays_of(half.weights)))
+
+
+@claim(
+    kind="structure",
+    statement="A mixed layer of Keras 3 sums up its weights' gradients over the steps in float32: "
+    "they have digits that 16 bits have not.",
+    formula="d loss / d w (mixed_float16) != float16(d loss / d w (mixed_float16))",
+    cases=ONE_LAYER,
+    about=CASTS_STATES,
+    dtypes=("float16",),
+    recipe="mixed_gradients",
+)
+def test_keras_3_mixed_gradients_are_sums_of_float32(recipe):
+    found = arrays_of(recipe("mixed_gradients").gradients.weights)
+    rounded = {name: one.astype(np.float16) for name, one in found.items()}
+    assert_structure(
+        {name: bool((one != rounded[name]).any()) for name, one in found.items()},
+        dict.fromkeys(found, True),
+    )
+
+
+def in_float32(arrays):
+    return {name: one.astype(np.float32) for name, one in arrays.items()}
 
 
 @claim(

@@ -25,7 +25,7 @@ from fixtures.oracle.models import OnceAStep, SumsInFloat32, quantized_oracle_of
 from fixtures.oracle.rounding import Expected, Perturbed, oracle_of
 
 BY_NAME = {case.name: case for case in named_cases()}
-MANY_TERMS = BY_NAME["two-hundred-features"]
+MANY_TERMS = BY_NAME["thousand-features"]
 SIZES = ["smallest", "gru-smallest", "rnn-smallest", "bidirectional-two-layers", "zero-bias"]
 
 
@@ -107,7 +107,7 @@ def test_beyond_rounding_is_more_than_the_bounds_and_of_enough_elements():
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize("name", ["two-layers", "gru-two-layers", "two-hundred-features"])
+@pytest.mark.parametrize("name", ["two-layers", "gru-two-layers", "thousand-features"])
 def test_each_model_is_inside_the_one_before(name, dtype):
     experiment = experiment_of(BY_NAME[name], dtype, 0)
     sizes = [

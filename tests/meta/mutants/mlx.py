@@ -366,7 +366,7 @@ def addmm_of_16_bits_returns_what_is_added(patch: Any) -> None:
 
 
 @MLX.mutant(
-    "sums of 16 bits", "half-values-are-the-oracles", cases=("two-hundred-features", "two-layers")
+    "sums of 16 bits", "half-values-are-the-oracles", cases=("thousand-features", "two-layers")
 )
 def addmm_sums_up_in_its_own_precision(patch: Any) -> None:
     import mlx.core as mx

@@ -21,16 +21,22 @@ from tests.meta.mutants.torch_cells import around as around_torch
 
 READ_BACK = "half-weights-read-back-are-those-loaded"
 VALUES = "half-values-are-the-oracles"
+GRADIENTS = "half-gradients-are-the-oracles"
 EACH = "half-steps-round-every-operation"
 TORCH_EACH = "torch-float16-rounds-every-operation"
 ONCE = "torch-bfloat16-lstm-rounds-once-a-step"
 AUTOCAST = "torch-autocast-is-the-lstm-in-bfloat16"
 AUTOCAST_DTYPES = "torch-autocast-leaves-some-in-float32"
+AUTOCAST_GRADIENTS = "torch-autocast-gradients-are-those-in-bfloat16"
+TO_FLOAT16 = "torch-autocast-to-float16-refuses-an-lstm"
 STEPS = "torch-int8-weights-are-the-nearest-steps"
 INT8 = "torch-int8-is-half-a-step-away"
 FLOAT16_WEIGHTS = "torch-float16-quantisation-rounds-weights-alone"
 POLICIES = "keras-policies-say-what-is-held-in-what"
 MIXED = "keras-mixed-layers-compute-with-rounded-weights"
+MIXED_GRADIENTS = "keras-mixed-gradients-are-float32"
+SUMS_OF_16_BITS = "keras-2-mixed-gradients-are-sums-of-16-bits"
+SUMS_OF_FLOAT32 = "keras-3-mixed-gradients-are-sums-of-float32"
 OF_ALL = "keras-policy-of-all-is-that-of-each"
 CAST = "keras-mixed-layers-cast-a-given-state"
 HANDED_ON = "keras-mixed-states-go-from-layer-to-layer"
@@ -38,7 +44,7 @@ STATEFUL = "keras-mixed-layers-can-be-stateful"
 REFUSED = "keras-refuses-to-quantize-a-recurrent-layer"
 LEFT_ALONE = "keras-quantized-models-leave-recurrent-layers"
 
-MANY_TERMS = ("two-hundred-features",)
+MANY_TERMS = ("thousand-features",)
 
 TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
 CATALOGUES = (TORCH, KERAS3, KERAS2, TF1)
@@ -68,7 +74,24 @@ def with_sums_of_16_bits(patch: Any, module: Any) -> None:
     patch.setattr(module, "ops", lambda: tools)
 
 
+def without_gradients_of_16_bits(patch: Any, module: Any) -> None:
+    """The functions with a product of matrices whose weights of 16 bits learn nothing."""
+    tools = module.ops()
+
+    def matmul(left: Any, right: Any) -> Any:
+        return tools.matmul(left, tools.stop_gradient(right) if in_16_bits(right) else right)
+
+    wrong = replace(tools, matmul=matmul)
+    patch.setattr(module, "ops", lambda: wrong)
+
+
 # torch
+
+
+@TORCH.mutant("gradient missing for weights of 16 bits", GRADIENTS)
+def weights_of_16_bits_learn_nothing(patch):
+    without_gradients_of_16_bits(patch, torch)
+    torch.written_out(patch)
 
 
 @TORCH.mutant("weights of 16 bits lose some of them", READ_BACK, VALUES)
@@ -142,6 +165,38 @@ def autocast_rounds_at_the_end_alone(patch):
         with framework.autocast("cpu", enabled=False):
             output, states = forward(self, x, hx)
         return output.bfloat16(), tuple(one.bfloat16() for one in states)
+
+    patch.setattr(framework.nn.LSTM, "forward", wrong)
+
+
+# <https://github.com/pytorch/pytorch/issues/105682>
+@TORCH.mutant("autocast goes back in another precision", AUTOCAST_GRADIENTS)
+def autocast_goes_back_in_float32(patch):
+    import torch as framework
+
+    forward = framework.nn.LSTM.forward
+
+    def wrong(self, x, hx=None):
+        if not framework.is_autocast_enabled("cpu"):
+            return forward(self, x, hx)
+        rounded, _ = forward(self, x, hx)
+        with framework.autocast("cpu", enabled=False):
+            output, states = forward(self, x, hx)
+        return output + (rounded - output).detach(), states
+
+    patch.setattr(framework.nn.LSTM, "forward", wrong)
+
+
+@TORCH.mutant("autocast to float16 passes the LSTM by", TO_FLOAT16)
+def autocast_to_float16_leaves_the_lstm_alone(patch):
+    import torch as framework
+
+    forward = framework.nn.LSTM.forward
+
+    def wrong(self, x, hx=None):
+        half = framework.get_autocast_dtype("cpu") == framework.float16
+        with framework.autocast("cpu", enabled=framework.is_autocast_enabled("cpu") and not half):
+            return forward(self, x, hx)
 
     patch.setattr(framework.nn.LSTM, "forward", wrong)
 
@@ -233,6 +288,15 @@ def add_to_keras(catalogue: Catalogue, module: Any) -> None:
     def computed_in_float32(patch: Any) -> None:
         module.cell(patch, seams, Fault(narrow=True))
 
+    def weights_of_16_bits_learn_nothing(patch: Any) -> None:
+        without_gradients_of_16_bits(patch, module)
+        module.cell(patch, seams, Fault())
+
+    def gradients_of_16_bits(patch: Any) -> None:
+        import tensorflow as tf
+
+        through_gradients(patch, lambda one: tf.cast(one, "float16"))
+
     def weights_go_through_8_bits(patch: Any) -> None:
         for name in ("LSTM", "GRU", "SimpleRNN"):
             layer = getattr(seams.layers, name)
@@ -285,6 +349,10 @@ def add_to_keras(catalogue: Catalogue, module: Any) -> None:
         ("sums-of-16-bits", "every term of a sum is rounded", (VALUES,), sums_are_of_16_bits,
          MANY_TERMS),
         ("16-bits-in-float32", "a step rounded once", (EACH,), computed_in_float32, ()),
+        ("weights-of-16-bits-learn-nothing", "gradient missing for weights of 16 bits",
+         (GRADIENTS,), weights_of_16_bits_learn_nothing, ()),
+        ("mixed-gradients-are-of-16-bits", "gradients by weights of float32 are of 16 bits",
+         (MIXED_GRADIENTS,), gradients_of_16_bits, ("one-step",)),
         ("weights-through-8-bits", "weights of 16 bits lose some of them",
          (READ_BACK, VALUES, MIXED), weights_go_through_8_bits, ()),
         ("states-of-float32", "states of 16 bits come out in float32", (POLICIES,),
@@ -296,6 +364,21 @@ def add_to_keras(catalogue: Catalogue, module: Any) -> None:
     )  # fmt: skip
     for name, family, caught_by, make, cases in table:
         catalogue.add(name, family, caught_by, make, cases)
+
+
+def through_gradients(patch: Any, change: Callable[[Any], Any]) -> None:
+    """Gradients by weights that are held in float32 and computed with in 16 bits."""
+    import tensorflow as tf
+
+    gradient = tf.GradientTape.gradient
+
+    def wrong(self: Any, target: Any, sources: Any, **kwargs: Any) -> Any:
+        by_given, by_variables = gradient(self, target, sources, **kwargs)
+        if in_16_bits(target):
+            by_variables = [one if in_16_bits(one) else change(one) for one in by_variables]
+        return by_given, by_variables
+
+    patch.setattr(tf.GradientTape, "gradient", wrong)
 
 
 def in_a_graph(x: Any) -> bool:
@@ -333,6 +416,18 @@ def policy_of_all_is_not_that_of_the_output(patch):
                 output if self.has_its_own else tf.cast(output, "float32"), *states
             ),
         )  # fmt: skip
+
+
+@KERAS3.mutant("gradients of a mixed layer are summed up in 16 bits", SUMS_OF_FLOAT32)
+def mixed_gradients_are_sums_of_16_bits(patch):
+    import tensorflow as tf
+
+    through_gradients(patch, lambda one: tf.cast(tf.cast(one, "float16"), "float32"))
+
+
+@KERAS2.mutant("gradients of a mixed layer have digits that 16 bits have not", SUMS_OF_16_BITS)
+def mixed_gradients_are_a_little_steeper(patch):
+    through_gradients(patch, lambda one: one * (1 + 2.0**-13))
 
 
 @KERAS3.mutant("a state of float32 is dropped", CAST)
@@ -396,3 +491,9 @@ def weights_through_8_bits(patch):
         return assign(ref, value, **kwargs)
 
     patch.setattr(v1, "assign", wrong)
+
+
+@TF1.mutant("gradient missing for weights of 16 bits", GRADIENTS)
+def no_gradient_by_weights_of_16_bits(patch):
+    without_gradients_of_16_bits(patch, tf1)
+    tf1.replace_cell(patch, Fault())
