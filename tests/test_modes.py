@@ -18,6 +18,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import IN_A_MODE, KERAS, SAME_BITS, claim
+from fixtures.model.perlayer import PerLayer
 from fixtures.oracle.rounding import oracle_of
 
 
@@ -111,6 +112,27 @@ def test_weights_learn_where_inputs_do_not(recipe, oracle_gradients):
     gradients = recipe("gradients_of_weights").gradients
     weights = {name: one for name, one in gradients.tensors() if "kernel" in name or "bias" in name}
     assert_within_rounding(weights, {name: oracle_gradients[name] for name in weights})
+
+
+@claim(
+    kind="rounding",
+    statement="In training a stack drops out between its layers however it is run: at a rate of 1 "
+    "the layers above the first are fed with zeros.",
+    formula="dropout=1.0, train(): output, h, c == oracle with no kernels above the first layer",
+    recipe="in_training",
+    cases=named("two-layers", "gru-two-layers"),
+    about=IN_A_MODE,
+    dtypes=("float32",),
+)
+def test_stacks_drop_out_however_they_are_run(recipe, experiment):
+    def above_the_first(layer, direction):
+        one = experiment.weights[layer, direction]
+        return one if layer == 0 else replace(one, kernel=np.zeros_like(one.kernel))
+
+    weights = experiment.weights
+    fed_with_zeros = PerLayer.build(weights.layers, weights.directions, above_the_first)
+    oracle = oracle_of(replace(experiment, weights=fed_with_zeros))
+    assert_within_rounding(dict(recipe("in_training").tensors()), dict(oracle.tensors()))
 
 
 @claim(

@@ -20,6 +20,7 @@ OTHER_LENGTHS = "what-was-made-for-some-lengths-takes-others"
 SHAPES = "exported-programs-tell-the-shapes-that-they-return"
 WEIGHTS_LEARN = "weights-learn-where-inputs-do-not"
 LEFT_ALONE = "what-is-made-of-a-layer-leaves-it-alone"
+DROPS = "stacks-drop-out-however-they-are-run"
 VMAP = "vmap-over-weights-is-a-layer-for-each"
 
 SMALLEST = ("smallest",)
@@ -366,3 +367,19 @@ def weights_are_saved_in_half(patch: Any) -> None:
     save_other_weights(
         patch, lambda own: {name: one.half().to(one.dtype) for name, one in own.items()}
     )
+
+
+def dropping_nothing(patch: Any) -> None:
+    """What a compiled stack does: docs/upstream/torch-compiled-stacks-drop-nothing.md."""
+    import torch
+
+    own = torch._VF.lstm
+
+    def lstm(x: Any, hx: Any, weights: Any, biases: Any, layers: Any, _: Any, *more: Any) -> Any:
+        return own(x, hx, weights, biases, layers, 0.0, *more)
+
+    patch.setattr(torch._VF, "lstm", lstm)
+
+
+for catalogue in (TORCH_TRACE, TORCH_EXPORT, TORCH_FUNC, TORCH_NO_ONEDNN):
+    catalogue.add("stacks-drop-nothing", "no dropout in training", (DROPS,), dropping_nothing)
