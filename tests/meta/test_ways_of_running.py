@@ -166,6 +166,45 @@ def test_a_device_that_is_asked_for_and_not_here_is_a_failure(project, device):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--device", "tpu"), "there is no device 'tpu'; there are cpu, cuda, mps, xpu."),
+        (("--device", "cuda", "--adapters", "numpy"), "numpy is not run on cuda here; torch is."),
+        (("--device", ""), "there is no device ''; there are cpu, cuda, mps, xpu."),
+    ],
+)  # fmt: skip
+def test_a_device_that_no_adapter_has_is_told_in_a_sentence(project, arguments, told):
+    result = project.pytest(*arguments)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.strip() == f"ERROR: --device: {told}"
+
+
+@pytest.mark.parametrize("adapters", [("-all",), ("--adapters", "torch")])
+def test_a_device_is_a_mode_of_the_adapters_that_have_it(project, adapters):
+    need("torch")
+    if (reason := every_adapter()["torch:mps"].cannot_run()) is None:
+        pytest.skip("it is here")
+    result = project.pytest("--device", "mps", *adapters)
+    assert result.stderr.strip() == f"ERROR: --adapters: torch:mps cannot run here: {reason}."
+
+
+def test_the_cpu_is_what_is_run_on_anyway(project):
+    result = project.pytest("--device", "cpu", "--adapters", "numpy", "-k", "it_holds")
+    assert result.returncode == 0, result.stdout
+
+
+def test_a_layer_that_was_moved_says_where_it_ran():
+    need("torch")
+    torch = every_adapter()["torch:inference"]
+    torch.load()
+    experiment = RunCache(0).experiment(CASES["smallest"], "float32")
+    model, arguments = torch._model(experiment), torch._arguments(experiment)
+    made = torch_devices.on("cpu")(model, arguments, False)
+    made.call(*arguments)
+    assert made.seen() == {"device": "cpu", "TF32": False}
+
+
+@pytest.mark.parametrize(
     ("device", "version", "system", "machine", "reason"),
     [
         ("cpu", "2.13.0", "linux", "x86_64", None),
