@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from fixtures.adapters.base import BACKEND
 from fixtures.errors import BadInput
+from fixtures.pages import claims as pages
 from fixtures.records import proven
 from fixtures.records.record import read
 from tests.meta.records import FAILED, LEFT_OUT, a_check, a_record
@@ -128,3 +131,30 @@ def test_the_table_counts_no_claim_whose_test_changed(kept):
     (_, _, line) = proven.table(runs, {"it-holds": "c1", "another": "c2"})
     assert line.endswith("| numpy | 1 |")
     assert len(list(proven.table(runs, {"it-holds": "c2"}))) == 2
+
+
+def test_the_claims_that_hold_are_counted_by_topic_and_framework(kept, monkeypatch):
+    known = {
+        name: SimpleNamespace(family="masks", source_hash="c1")
+        for name in ("it-holds", "it-is-rounded")
+    }
+    monkeypatch.setattr(pages, "all_claims", lambda: known)
+
+    def run(version, *checks):
+        versions = {"keras": version, BACKEND: "jax"}
+        adapter = a_record()["adapters"]["numpy"] | {"versions": versions}
+        return a_record(*checks, adapters={"keras3": adapter})
+
+    holds, rounded = (a_check(name, "keras3") for name in known)
+    newer, older = run("3.1", holds, rounded | FAILED), run("3.0", holds | FAILED, rounded)
+    changed = run("2.9", holds, rounded | {"claim_hash": "c0"})
+    for runs, masks in (
+        ([newer], "1"),
+        ([changed], "1"),
+        ([older], "2"),
+    ):  # each beside those before
+        head, _, row = (line.split(" | ") for line in pages._by_topic(kept(*runs)))
+        assert row[0] == "| `keras3 on jax`"
+        assert {topic: cell for topic, cell in zip(head, row, strict=True) if cell.isdigit()} == {
+            "masks": masks
+        }
