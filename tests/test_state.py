@@ -560,6 +560,20 @@ def test_tf1_loops_in_one_graph_carry_on(recipe, oracle):
 
 @claim(
     kind="rounding",
+    statement="A state saver hands static_state_saving_rnn the state with which the session's last "
+    "run ended.",
+    formula="static_state_saving_rnn of x1, then of x2, from the same variables == dynamic_rnn(x)",
+    cases=named("two-layers", "gru-reset-before-smallest"),
+    about=TF1,
+    recipe="state_saving_loops",
+    dtypes=IN_ONE_PRECISION,
+)
+def test_tf1_state_saving_loops_carry_on(recipe, oracle):
+    assert_within_rounding(dict(recipe("state_saving_loops").tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
     statement="With state_is_tuple=False the one array of all states, fed back as it came, carries "
     "on.",
     formula="session.run(dynamic_rnn, {x: x2, initial_state: state of x1}) ends dynamic_rnn(x)",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from fixtures.adapters.tf1 import import_tensorflow
@@ -442,6 +443,18 @@ def in_loop(patch: Any, change: Callable[[Any, Any, Any], Any]) -> None:
 def a_loop_starts_from_zero(patch):
     nest = import_tensorflow().nest
     in_loop(patch, lambda _, __, state: nest.map_structure(lambda one: 0 * one, state))
+
+
+@TF1.mutant("a state is not kept", "tf1-state-saving-loops-carry-on")
+def a_state_saver_is_told_nothing(patch):
+    nn = import_tensorflow().compat.v1.nn
+    healthy = nn.static_state_saving_rnn
+
+    def wrong(cell, inputs, state_saver, state_name, **kwargs):
+        silent = SimpleNamespace(state=state_saver.state, save_state=lambda _, value: value)
+        return healthy(cell, inputs, silent, state_name, **kwargs)
+
+    patch.setattr(nn, "static_state_saving_rnn", wrong)
 
 
 @TF1.mutant("a state of another shape taken", FITS, cases=["rnn-smallest"])
