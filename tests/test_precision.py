@@ -36,10 +36,7 @@ SIXTEEN_BITS = named(
 KERAS_3 = About(
     lambda adapter: hasattr(adapter, "quantize"), because="it is about Keras 3's own interface"
 )
-KERAS_2 = About(
-    lambda adapter: adapter.interface == "keras" and bool(adapter.strict_about_states),
-    because="it is about Keras 2, which casts the weights of a mixed layer once for all steps",
-)
+
 CASTS_STATES = About(
     lambda adapter: adapter.interface == "keras" and not adapter.strict_about_states,
     because="it is about Keras 3, which casts states; Keras 2 takes its own precision alone",
@@ -348,31 +345,32 @@ def test_keras_mixed_gradients_are_float32(recipe):
 
 @claim(
     kind="exact",
-    statement="A mixed layer of Keras 2 sums up its weights' gradients over the steps in 16 bits, "
-    "as the layer of 16 bits does.",
+    statement="A mixed layer of Keras 2, or of Keras 3 on torch, sums up its weights' gradients "
+    "over the steps in 16 bits, as the layer of 16 bits does; so does GRU on JAX.",
     formula="d loss / d w (mixed_float16) == d loss / d w (float16), in float32",
     cases=ONE_LAYER,
-    about=KERAS_2,
+    about=KERAS,
     dtypes=HALVES,
-    recipe="mixed_gradients",
+    recipe="gradients_of_weights_cast_once",
 )
-def test_keras_2_mixed_gradients_are_sums_of_16_bits(recipe):
-    mixed, half = recipe("mixed_gradients").gradients, recipe("gradients_in_precision").gradients
+def test_keras_mixed_gradients_are_sums_of_16_bits(recipe):
+    mixed = recipe("gradients_of_weights_cast_once").gradients
+    half = recipe("gradients_in_precision").gradients
     assert_same_bits(arrays_of(mixed.weights), in_float32(arrays_of(half.weights)))
 
 
 @claim(
     kind="structure",
-    statement="A mixed layer of Keras 3 sums up its weights' gradients over the steps in float32: "
-    "they have digits that 16 bits have not.",
+    statement="A mixed layer of Keras 3 on TensorFlow, or LSTM on JAX, sums up its weights' "
+    "gradients over the steps in float32: they have digits that 16 bits have not.",
     formula="d loss / d w (mixed_float16) != float16(d loss / d w (mixed_float16))",
     cases=ONE_LAYER,
-    about=CASTS_STATES,
+    about=KERAS,
     dtypes=("float16",),
-    recipe="mixed_gradients",
+    recipe="gradients_of_weights_cast_in_steps",
 )
 def test_keras_3_mixed_gradients_are_sums_of_float32(recipe):
-    found = arrays_of(recipe("mixed_gradients").gradients.weights)
+    found = arrays_of(recipe("gradients_of_weights_cast_in_steps").gradients.weights)
     rounded = {name: one.astype(np.float16) for name, one in found.items()}
     assert_structure(
         {name: bool((one != rounded[name]).any()) for name, one in found.items()},
