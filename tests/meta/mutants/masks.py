@@ -16,6 +16,7 @@ TORCH, KERAS3, KERAS2, TF1 = CATALOGUES = tuple(
 
 VALUES = "masked-values-are-the-oracles"
 GRADIENTS = "masked-gradients-are-the-oracles"
+RECORDED = "recorded-gradients-of-short-rows-are-still-computed"
 PADDING = "masked-inputs-change-nothing"
 PADDED = "padding-to-any-length-changes-nothing"
 ROW_BY_ROW = "a-masked-batch-is-its-rows-one-by-one"
@@ -265,7 +266,8 @@ def add_keras(catalogue: Catalogue) -> None:
           PLAIN, before=padding_leaks)  # fmt: skip
     layer("empty-rows-from-zero", "the state of a row without a step lost", (EMPTY, VALUES),
           ROWS, after=whole_rows_from_zero)  # fmt: skip
-    layer("gradient-cut", "gradient cut where a step is masked", (GRADIENTS,), PLAIN,
+    layer("gradient-cut", "gradient cut where a step is masked", (GRADIENTS, RECORDED),
+          (*PLAIN, "recorded-grad-multi2-widths-seq-state"),
           after=no_gradient_where_masked)  # fmt: skip
     layer("output-begins-with-h", "h put out before a row begins", (REPEATED,),
           ("masked-left-rnn", "masked-rows-gru"), after=zeros_from_the_first)  # fmt: skip
