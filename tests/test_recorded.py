@@ -160,3 +160,35 @@ def test_recorded_gradients_of_short_rows_are_still_computed(
     assert_each_within_rounding(
         {RECORDING: (found.gradients, exact), "today": (dict(today.tensors()), expected)}
     )
+
+
+@claim(
+    kind="rounding",
+    statement="A stack whose top layer adds what goes into it to what comes out is still what "
+    "TensorFlow 1.15.5 computed with ResidualWrapper: today's TensorFlow has it, and elsewhere it "
+    "is an addition. The states know nothing of it.",
+    formula="TensorFlow 1.15.5 == oracle; today == oracle; output == x + layer(x)",
+    cases=lambda case: case.residual,
+    recipe="residual_on_top",
+    of="recorded",
+)
+def test_recorded_residual_output_is_still_computed(
+    recipe, oracle, experiment, case, check, run_cache
+):
+    expected = residual(experiment, run_cache.seed)
+    found, exact = recording(
+        case,
+        check.dtype,
+        expected,
+        lambda file: residual(file.experiment, run_cache.seed, file.weights),
+    )
+    today = recipe("residual_on_top")
+    assert_each_within_rounding(
+        {
+            RECORDING: ({RESIDUAL: found.tensors[RESIDUAL]}, {RESIDUAL: exact}),
+            "today": (
+                {RESIDUAL: today.output, **dict(today.state.tensors())},
+                {RESIDUAL: expected, **dict(oracle.states())},
+            ),
+        }
+    )

@@ -17,6 +17,7 @@ TORCH, KERAS3, KERAS2, TF1 = CATALOGUES = tuple(
 VALUES = "masked-values-are-the-oracles"
 GRADIENTS = "masked-gradients-are-the-oracles"
 RECORDED = "recorded-gradients-of-short-rows-are-still-computed"
+TWO_WIDTHS = "keras-directions-may-have-different-widths"
 PADDING = "masked-inputs-change-nothing"
 PADDED = "padding-to-any-length-changes-nothing"
 ROW_BY_ROW = "a-masked-batch-is-its-rows-one-by-one"
@@ -249,8 +250,9 @@ def add_keras(catalogue: Catalogue) -> None:
           before=mask_where(always, neighbours_mask))  # fmt: skip
     layer("not-turned-backwards", "a mask not turned with the input", (VALUES, PADDING), BACKWARDS,
           before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
-    layer("not-turned-in-bidirectional", "a mask not turned with the input", (VALUES, PADDING),
-          BOTH, before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
+    layer("not-turned-in-bidirectional", "a mask not turned with the input",
+          (VALUES, PADDING, TWO_WIDTHS), BOTH,
+          before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
     layer("lost-unrolled", "a mask lost beside an option", (VALUES, PADDING), UNROLLED,
           before=mask_where(lambda one: one.unroll, lambda _: None))  # fmt: skip
     layer("lost-backwards", "a mask lost beside an option", (VALUES, PADDING), BACKWARDS,
