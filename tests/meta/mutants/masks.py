@@ -413,6 +413,12 @@ def packed_gradient_cut(patch):
     packing(patch, "pack_padded_sequence", wrong)
 
 
+@TORCH.mutant("rows' states sorted wrongly", VALUES, GRADIENTS,
+              cases=("masked-right-projected-bidirectional",))  # fmt: skip
+def packed_states_left_sorted_where_they_project(patch):
+    permuting(patch, lambda healthy, self, hx, by: hx if self.proj_size else healthy(self, hx, by))
+
+
 @TORCH.mutant("an embedding off by one", SENTENCES, COPIED, cases=TEXT)
 def embedding_of_the_byte_before(patch):
     import torch
@@ -488,6 +494,21 @@ def state_halved_past_a_rows_end(patch):
         return output, each(tf, lambda one, old: tf.where(past, 0.5 * old, one), new, state)
 
     a_step(patch, wrong)
+
+
+@TF1.mutant("a state past a row's end goes on", VALUES, GRADIENTS,
+            cases=("masked-right-gru-reset-before-bidirectional",))  # fmt: skip
+def state_of_a_gru_goes_on_past_a_rows_end(patch):
+    """Of no LSTM, whose state is a tuple."""
+    from tensorflow.python.ops import rnn
+
+    step = rnn._rnn_step
+
+    def wrong(**given):
+        longest = {"sequence_length": given["max_sequence_length"] + 0 * given["sequence_length"]}
+        return step(**(given | ({} if isinstance(given["state"], tuple) else longest)))
+
+    patch.setattr(rnn, "_rnn_step", wrong)
 
 
 @TF1.mutant("masked outputs not zeroed", ZERO, NOT_H,
