@@ -13,7 +13,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import KERAS, TF1, TORCH, claim
-from fixtures.oracle.rounding import oracle_of
+from fixtures.oracle.rounding import concatenated, oracle_of
 
 
 @claim(
@@ -172,6 +172,27 @@ def test_tf1_bidirectional_multi_rnn_cell_sees_one_direction(run, recipe, case):
         sorted([case.features + below] * 2 + [2 * below + units] * 2)[-2:],
     )
     assert_structure(found, expected)
+
+
+@claim(
+    kind="rounding",
+    statement="The two layers of a `Bidirectional` may have different widths: each half of the "
+    "output, and its states, are those of its layer alone, under a mask, too.",
+    formula="Bidirectional(layer, backward_layer=narrower)(x) == "
+    "concat(layer(x), narrower(x[:, ::-1])[:, ::-1])",
+    cases=named("bidirectional", "masked-left-lstm-bidirectional",
+                "masked-left-gru-bidirectional-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_directions_may_have_different_widths(adapter, experiment):
+    forward, backward = experiment.only_direction(0), experiment.only_direction(1).narrowed(3)
+    run = adapter.two_directions(forward, backward)
+    one, other = oracle_of(forward), oracle_of(backward)
+    expected = {"output": concatenated(one.output, other.output[:, ::-1])}
+    for (name, state), (_, backward_state) in zip(one.states(), other.states(), strict=True):
+        expected |= {name: state, name.replace("[0, 0]", "[0, 1]"): backward_state}
+    assert_within_rounding(dict(run.tensors()), expected)
 
 
 @claim(

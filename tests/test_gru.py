@@ -33,7 +33,7 @@ RESET_AFTER = named("gru-smallest", "gru-one-step", "gru-two-layers")
     about=TORCH,
 )
 def test_torch_gru_gates_are_r_z_n(run, experiment, oracle):
-    own, x, h = run.native_weights, experiment.inputs[:, 0], experiment.initial.h[0, 0]
+    own, x, h = run.native_weights, experiment.inputs[:, 0], experiment.start.h[0, 0]
     from_x = (own["weight_ih_l0"] @ x.T + own["bias_ih_l0"][:, None]).T
     from_h = (own["weight_hh_l0"] @ h.T + own["bias_hh_l0"][:, None]).T
     (x_r, x_z, x_n), (h_r, h_z, h_n) = (np.split(sums, 3, axis=1) for sums in (from_x, from_h))

@@ -54,7 +54,7 @@ def short_rows(case):
 )
 def test_keras_gru_gates_are_z_r_h(run, case, experiment, oracle):
     kernel, recurrent_kernel, bias = run.native_weights.values()
-    x, h = experiment.inputs[:, 0], experiment.initial.h[0, 0]
+    x, h = experiment.inputs[:, 0], experiment.start.h[0, 0]
     of_input, recurrent = bias if case.cell.reset_after else (bias, np.zeros_like(bias))
     x_z, x_r, x_h = np.split(x @ kernel + of_input, 3, axis=1)
     h_z, h_r, h_h = np.split(h @ recurrent_kernel + recurrent, 3, axis=1)
@@ -93,7 +93,7 @@ def test_keras_gru_has_two_biases_if_it_resets_after(run, case):
 )
 def test_keras_simple_rnn_is_one_sum(run, experiment, oracle):
     kernel, recurrent_kernel, bias = run.native_weights.values()
-    x, h = experiment.inputs[:, 0], experiment.initial.h[0, 0]
+    x, h = experiment.inputs[:, 0], experiment.start.h[0, 0]
     by_hand = np.tanh(x @ kernel + h @ recurrent_kernel + bias)
     assert_ways_agree({"by hand": by_hand, "Keras": run.h[0, 0]}, oracle.h[0, 0])
 
@@ -109,7 +109,7 @@ def test_keras_simple_rnn_is_one_sum(run, experiment, oracle):
 def test_keras_activation_is_the_candidates_and_the_outputs(adapter, experiment, oracle):
     run = adapter.run(experiment.only_step(0, experiment.initial))
     kernel, recurrent_kernel, bias = run.native_weights.values()
-    x, h, c = experiment.inputs[:, 0], *experiment.initial.at(0, 0)
+    x, h, c = experiment.inputs[:, 0], *experiment.start.at(0, 0)
     i, f, candidate, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
     c = sigmoid(f) * c + sigmoid(i) * np.maximum(candidate, 0)
     h = sigmoid(o) * np.maximum(c, 0)

@@ -150,7 +150,7 @@ def test_torch_projects_h_and_not_c(run, case):
     about=TORCH,
 )
 def test_torch_projection_is_a_product_after_the_gate(run, experiment, oracle):
-    own, h, c = run.native_weights, experiment.initial.h[0, 0], experiment.initial.c[0, 0]
+    own, h, c = run.native_weights, experiment.start.h[0, 0], experiment.start.c[0, 0]
     for t in range(experiment.time):
         x = experiment.inputs[:, t]
         from_x = own["weight_ih_l0"] @ x.T + own["bias_ih_l0"][:, None]
@@ -253,7 +253,7 @@ def all_gates_at_once(z):
 
 def layer_norm_lstm(experiment, norm_gates=gate_by_gate, norm_c=normed, hands_on_normed=True):
     """The output of one layer, as TensorFlow 1's LayerNormBasicLSTMCell has it by default."""
-    one, h, c, outputs = experiment.weights[0, 0], *experiment.initial.at(0, 0), []
+    one, h, c, outputs = experiment.weights[0, 0], *experiment.start.at(0, 0), []
     for t in range(experiment.time):
         gates = norm_gates(experiment.inputs[:, t] @ one.kernel + h @ one.recurrent_kernel)
         i, f, g, o = (

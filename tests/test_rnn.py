@@ -25,7 +25,7 @@ FEW = named("rnn-smallest", "rnn-two-layers", "rnn-relu-smallest", "rnn-relu-two
     about=TORCH,
 )
 def test_torch_rnn_is_one_row_of_units(run, experiment, oracle):
-    own, x, h = run.native_weights, experiment.inputs[:, 0], experiment.initial.h[0, 0]
+    own, x, h = run.native_weights, experiment.inputs[:, 0], experiment.start.h[0, 0]
     from_x = own["weight_ih_l0"] @ x.T + own["bias_ih_l0"][:, None]
     from_h = own["weight_hh_l0"] @ h.T + own["bias_hh_l0"][:, None]
     assert_ways_agree(

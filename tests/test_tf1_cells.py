@@ -17,7 +17,6 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import TF1, claim
-from fixtures.model.weights import LayerWeights
 from fixtures.oracle.rounding import oracle_of
 from fixtures.oracle.sites import sigmoid
 
@@ -493,23 +492,8 @@ def test_tf1_state_of_a_gru_on_top_is_h_itself(run, case):
     about=TF1,
 )
 def test_tf1_directions_may_have_different_widths(adapter, experiment):
-    experiment = replace(experiment, dense=None)  # it is for one width
-    width = 3
-
-    def narrower(one):
-        def cut(array):
-            by_gate = array.reshape(*array.shape[:-1], 4, one.units)
-            return by_gate[..., :width].reshape(*array.shape[:-1], 4 * width)
-
-        recurrent_kernel = cut(one.recurrent_kernel[:width])
-        return LayerWeights(one.cell, cut(one.kernel), recurrent_kernel, cut(one.bias))
-
-    forward, backward = (experiment.only_direction(direction) for direction in range(2))
-    backward = replace(
-        backward,
-        weights=backward.weights.map(narrower),
-        initial=backward.initial.map(lambda array: array[:, :width]),
-    )
+    forward = experiment.only_direction(0)
+    backward = experiment.only_direction(1).narrowed(3)
     outputs, states = adapter.two_directions(forward, backward)
     expected = oracle_of(forward), oracle_of(backward)
     assert_within_rounding(

@@ -9,20 +9,21 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 import fixtures.cells
 from fixtures.adapters import Adapter, every_adapter, in_a_mode
 from fixtures.adapters.numpy import Numpy
-from fixtures.cases import Case, every, named_cases, plain
+from fixtures.cases import Case, every, masked, named_cases, plain
 from fixtures.cells import GRU, LSTM, RNN, Mixed
 from fixtures.checks import random_checks
 from fixtures.checks.random_checks import Alarm, RandomSearch, Tally, checks_of, snippet
 from fixtures.claims import all_claims
 from fixtures.claims.known import KnownFailure
 from fixtures.model.experiment import Experiment
+from fixtures.model.loop import Loop
 from fixtures.model.precisions import PRECISIONS
 from fixtures.model.run import Run
 from fixtures.plugin.fuzzing import (
@@ -129,6 +130,7 @@ def test_every_kind_of_case_is_drawn(what, values):
 
 OPTIONS = [
     (GRU, "reset_after", {True, False}),
+    (GRU, "activation", {"tanh", "relu"}),
     (GRU, "recurrent_activation", {"sigmoid", "hard_sigmoid", "hard_sigmoid_keras2"}),
     (RNN, "activation", {"tanh", "relu"}),
     (LSTM, "peepholes", {True, False}),
@@ -144,6 +146,22 @@ OPTIONS = [
 def test_every_kind_of_cell_is_drawn_with_every_option(kind, option, values):
     cells = [case.cell for case in drawn(1000) if type(case.cell) is kind]
     assert {getattr(cell, option) for cell in cells} == values
+
+
+def test_stacks_of_several_kinds_of_cells_are_drawn():
+    mixed = [case.cell for case in drawn(1000) if isinstance(case.cell, Mixed)]
+    assert len(mixed) > 50
+    assert {type(one) for cell in mixed for one in cell.cells} == {LSTM, GRU, RNN}
+    assert {cell.states for cell in mixed} == {("h", "c"), ("h",)}
+
+
+@pytest.mark.parametrize("option", [one.name for one in fields(Loop)])
+def test_masks_are_drawn_with_every_option_of_the_loop(option):
+    masked_cases = [case for case in drawn(1000) if masked(case)]
+    assert {getattr(case.loop, option) for case in masked_cases} == {False, True}
+    met = {case.mask for case in masked_cases if case.loop != Loop()}
+    assert met == {"right", "left", "holes", "rows"}
+    assert all(case.loop == Loop() for case in drawn(1000) if not masked(case))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +200,7 @@ def test_a_projection_is_at_most_four_fifths_as_wide_as_the_narrowest_layer(narr
 
 def test_a_relu_is_drawn_only_where_its_numbers_stay_small():
     for case in drawn():
-        if getattr(case.cell, "activation", "") == "relu":
+        if "relu" in [one.activation for one in case.cells]:
             assert case.time <= 12
             assert case.scale <= 1
 
@@ -199,6 +217,8 @@ def test_no_claim_takes_another_cell_by_accident():
 
 def test_claims_are_put_to_the_random_cases_of_every_cell():
     for case in drawn():
+        if case.loop != Loop():
+            continue  # which NumPy has not
         asked = {one.id for one, _ in checks_of(case, ("numpy",), 0)}
         name = "every-value-is-the-oracles" if every(case) else "other-cells-values-are-the-oracles"
         name = name if plain(case) else "masked-values-are-the-oracles"
@@ -236,8 +256,8 @@ def test_no_case_is_drawn_whose_oracle_would_take_long():
         below = (case.features, *(case.directions * width for width in case.widths))
         per_step = sum(
             case.directions * math.prod(shape)
-            for under, units in zip(below, case.units, strict=False)
-            for shape in case.cell.shapes(under, units).values()
+            for under, units, cell in zip(below, case.units, case.cells, strict=False)
+            for shape in cell.shapes(under, units).values()
             if len(shape) == 2
         )
         assert case.batch * case.time * per_step <= BUDGET
@@ -256,9 +276,12 @@ def test_a_seed_draws_the_same_cases_again_and_another_seed_others():
     assert names(0, 0) != names(0, 1)
 
 
+NAMES = {"Case": Case, "Loop": Loop} | vars(fixtures.cells)
+
+
 def test_the_snippet_of_a_case_is_the_case():
     for case in drawn():
-        assert eval(snippet(case), {"Case": Case} | vars(fixtures.cells)) == case  # noqa: S307
+        assert eval(snippet(case), NAMES) == case  # noqa: S307
     assert "directions" not in snippet(Case(name="n", about="a", batch=1, time=1, features=1,
                                             units=(1,)))  # fmt: skip
 
@@ -305,7 +328,9 @@ def test_the_short_profile_finds_a_fault_and_its_smallest_case(fault, monkeypatc
 
     monkeypatch.setattr(Numpy, "run", wrong)
     case = found_by(SHORT).check.case
-    assert (case.layers, case.directions, case.features, case.batch) == (1, 1, 1, 1)
+    # What is off by so little may not show in every row, and one row is whole under a mask.
+    assert case.batch <= 2
+    assert (case.layers, case.directions, case.features) == (1, 1, 1)
     assert max(case.units) <= 4
     assert case.time <= 3
 
@@ -435,10 +460,12 @@ def test_every_run_draws_a_few_and_says_what_they_came_to(fuzzed: Project):
     found = total(fuzzed)
     assert found["drawn"] == PARTS * SHORT.cases
     numpy = found["adapters"]["numpy"]
-    assert numpy["cases"] == numpy["exact"] == numpy["rounding"] == found["drawn"]
+    # It has no options of Keras's beside a mask.
+    assert numpy["cases"] == numpy["exact"] == numpy["rounding"]
+    assert 0.5 * found["drawn"] < numpy["cases"] <= found["drawn"]
     assert 0 < numpy["worst"] < 5
     assert f"random cases: {found['drawn']} drawn" in result.stdout
-    assert re.search(r"^  numpy +12 +12 +12 +\d\.\d\d +\d\.\d\d +100.0% +100.0% ", result.stdout,
+    assert re.search(r"^  numpy +(\d+) +\1 +\1 +\d\.\d\d +\d\.\d\d +100.0% +100.0% ", result.stdout,
                      re.MULTILINE)  # fmt: skip
 
 

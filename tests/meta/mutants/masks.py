@@ -16,6 +16,8 @@ TORCH, KERAS3, KERAS2, TF1 = CATALOGUES = tuple(
 
 VALUES = "masked-values-are-the-oracles"
 GRADIENTS = "masked-gradients-are-the-oracles"
+RECORDED = "recorded-gradients-of-short-rows-are-still-computed"
+TWO_WIDTHS = "keras-directions-may-have-different-widths"
 PADDING = "masked-inputs-change-nothing"
 PADDED = "padding-to-any-length-changes-nothing"
 ROW_BY_ROW = "a-masked-batch-is-its-rows-one-by-one"
@@ -248,8 +250,9 @@ def add_keras(catalogue: Catalogue) -> None:
           before=mask_where(always, neighbours_mask))  # fmt: skip
     layer("not-turned-backwards", "a mask not turned with the input", (VALUES, PADDING), BACKWARDS,
           before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
-    layer("not-turned-in-bidirectional", "a mask not turned with the input", (VALUES, PADDING),
-          BOTH, before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
+    layer("not-turned-in-bidirectional", "a mask not turned with the input",
+          (VALUES, PADDING, TWO_WIDTHS), BOTH,
+          before=mask_where(lambda one: one.go_backwards, turned))  # fmt: skip
     layer("lost-unrolled", "a mask lost beside an option", (VALUES, PADDING), UNROLLED,
           before=mask_where(lambda one: one.unroll, lambda _: None))  # fmt: skip
     layer("lost-backwards", "a mask lost beside an option", (VALUES, PADDING), BACKWARDS,
@@ -265,7 +268,8 @@ def add_keras(catalogue: Catalogue) -> None:
           PLAIN, before=padding_leaks)  # fmt: skip
     layer("empty-rows-from-zero", "the state of a row without a step lost", (EMPTY, VALUES),
           ROWS, after=whole_rows_from_zero)  # fmt: skip
-    layer("gradient-cut", "gradient cut where a step is masked", (GRADIENTS,), PLAIN,
+    layer("gradient-cut", "gradient cut where a step is masked", (GRADIENTS, RECORDED),
+          (*PLAIN, "recorded-grad-multi2-widths-seq-state"),
           after=no_gradient_where_masked)  # fmt: skip
     layer("output-begins-with-h", "h put out before a row begins", (REPEATED,),
           ("masked-left-rnn", "masked-rows-gru"), after=zeros_from_the_first)  # fmt: skip
@@ -409,6 +413,12 @@ def packed_gradient_cut(patch):
     packing(patch, "pack_padded_sequence", wrong)
 
 
+@TORCH.mutant("rows' states sorted wrongly", VALUES, GRADIENTS,
+              cases=("masked-right-projected-bidirectional",))  # fmt: skip
+def packed_states_left_sorted_where_they_project(patch):
+    permuting(patch, lambda healthy, self, hx, by: hx if self.proj_size else healthy(self, hx, by))
+
+
 @TORCH.mutant("an embedding off by one", SENTENCES, COPIED, cases=TEXT)
 def embedding_of_the_byte_before(patch):
     import torch
@@ -484,6 +494,21 @@ def state_halved_past_a_rows_end(patch):
         return output, each(tf, lambda one, old: tf.where(past, 0.5 * old, one), new, state)
 
     a_step(patch, wrong)
+
+
+@TF1.mutant("a state past a row's end goes on", VALUES, GRADIENTS,
+            cases=("masked-right-gru-reset-before-bidirectional",))  # fmt: skip
+def state_of_a_gru_goes_on_past_a_rows_end(patch):
+    """Of no LSTM, whose state is a tuple."""
+    from tensorflow.python.ops import rnn
+
+    step = rnn._rnn_step
+
+    def wrong(**given):
+        longest = {"sequence_length": given["max_sequence_length"] + 0 * given["sequence_length"]}
+        return step(**(given | ({} if isinstance(given["state"], tuple) else longest)))
+
+    patch.setattr(rnn, "_rnn_step", wrong)
 
 
 @TF1.mutant("masked outputs not zeroed", ZERO, NOT_H,

@@ -387,6 +387,27 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         around(patch, keras().layers.Bidirectional, "__init__", wrong)
 
+    @mutant("a narrower backward direction runs forward",
+            "keras-directions-may-have-different-widths")  # fmt: skip
+    def bidirectional_leaves_a_narrower_half_reversed(patch):
+        import tensorflow as tf
+
+        def wrong(healthy, self, *args, **options):
+            output, *states = healthy(self, *args, **options)
+            width = self.forward_layer.units
+            if self.backward_layer.units < width:
+                output = tf.concat([output[..., :width], output[:, ::-1, width:]], axis=-1)
+            return output, *states
+
+        around(patch, keras().layers.Bidirectional, "call", wrong)
+
+    @mutant("residual added twice", "recorded-residual-output-is-still-computed")
+    def add_adds_the_first_again(patch):
+        def wrong(healthy, self, inputs):
+            return healthy(self, [*inputs, inputs[0]])
+
+        around(patch, keras().layers.Add, "_merge_function", wrong)
+
     @mutant("parameters miscounted", "keras-count-params-counts-the-weights")
     def lstm_counts_a_bias_twice(patch):
         patch.setattr(

@@ -516,7 +516,8 @@ def integers_cast(patch):
 
 @mutant("sequence lengths ignored", "a-short-row-is-the-row-cut-short",
         "output-past-a-rows-end-is-zero", "padding-counts-unless-lengths-are-given",
-        "recorded-short-rows-are-still-computed")  # fmt: skip
+        "recorded-short-rows-are-still-computed",
+        "recorded-gradients-of-short-rows-are-still-computed")  # fmt: skip
 def sequence_length_ignored(patch):
     replace_loop(patch, before=lambda _: {"sequence_length": None})
 

@@ -428,7 +428,8 @@ def output_keeps_its_tanh(patch):
 # Wrappers and mixtures
 
 
-@mutant("residual added twice", "tf1-residual-wrapper-adds-the-input", cases=["square"])
+@mutant("residual added twice", "tf1-residual-wrapper-adds-the-input",
+        "recorded-residual-output-is-still-computed", cases=["square"])  # fmt: skip
 def residual_added_to_h_too(patch):
     call = cells().ResidualWrapper.__call__
 

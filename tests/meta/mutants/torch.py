@@ -155,6 +155,7 @@ for which in ("bias_ih", "bias_hh"):
     EVERY,
     "torch-gates-are-i-f-g-o",
     "recorded-values-are-still-computed",
+    "recorded-residual-output-is-still-computed",
 )
 def forget_bias_added(patch):
     import torch
