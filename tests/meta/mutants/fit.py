@@ -21,7 +21,8 @@ NESTED = "keras-nested-models-pass-the-mask-on"
 EACH_PART = "keras-time-distributed-hands-each-part-its-mask"
 MAKES_A_MASK = "keras-2-time-distributed-masking-makes-a-mask"
 MASKS_NOTHING = "keras-3-time-distributed-masking-masks-nothing"
-REFUSED = "keras-refuses-a-mask-that-does-not-fit"
+OTHER_ROWS = "keras-refuses-a-mask-of-other-rows"
+OTHER_STEPS = "keras-refuses-a-mask-of-other-steps"
 DISTRIBUTED = "keras-time-distributed-refuses-an-unfit-mask"
 ONE_ROW = "keras-takes-a-mask-of-one-row-for-all"
 LONGER = "keras-unrolled-layers-take-a-longer-mask"
@@ -80,7 +81,18 @@ def add_both(catalogue: Catalogue) -> None:
 
     # Masks of other shapes
 
-    @mutant("a mask that does not fit is cut", REFUSED, cases=RIGHT)
+    @mutant("a mask that does not fit is repeated", OTHER_ROWS, cases=RIGHT)
+    def masks_of_fewer_rows_are_repeated(patch):
+        import tensorflow as tf
+
+        def before(_, x, initial, mask):
+            if mask.shape[0] < x.shape[0]:
+                mask = tf.concat([mask, mask], axis=0)[: x.shape[0]]
+            return x, initial, mask
+
+        around(patch, adapter, before)
+
+    @mutant("a mask that does not fit is cut", OTHER_STEPS, cases=RIGHT)
     def longer_masks_are_cut(patch):
         around(patch, adapter, lambda _, x, initial, mask: (x, initial, mask[:, : x.shape[1]]))
 
