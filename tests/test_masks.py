@@ -6,6 +6,7 @@ Every kind of mask meets every option of a layer in `fixtures/cases/masked.py`.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from fixtures.cases import masked, named
 from fixtures.checks.compare import (
     assert_different,
+    assert_each_refused,
     assert_refused,
     assert_same_bits,
     assert_structure,
@@ -27,6 +29,15 @@ ZEROS = About(
     because="Keras repeats the last output unless it is told otherwise "
     "(keras-repeats-the-output-before-a-masked-step), and flax goes on over the padding "
     "(flax-goes-on-past-a-rows-end)",
+)
+
+KERAS_3 = About(
+    lambda adapter: adapter.interface == "keras" and adapter.backends,
+    because="it is about Keras 3",
+)
+KERAS_2 = About(
+    lambda adapter: adapter.interface == "keras" and not adapter.backends,
+    because="it is about Keras 2",
 )
 
 
@@ -431,3 +442,172 @@ def test_keras_passes_a_mask_on_with_sequences_alone(adapter, experiment, case):
 )
 def test_keras_mask_is_not_turned_with_the_output(adapter, run, experiment, oracle):
     assert_different(adapter.masked_model(experiment), run.h[-1, 0], oracle.h[-1, 0])
+
+
+# Models in models
+
+
+@claim(
+    kind="rounding",
+    statement="A mask goes into a model inside a model, and comes out of it: functional or "
+    "Sequential, whichever of them holds the `Masking` layer.",
+    formula="Model(Masking -> Model(layer) -> layer)(x) == layer(layer(x, mask), mask)",
+    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_nested_models_pass_the_mask_on(adapter, experiment, oracle):
+    assert_ways_agree(adapter.nested_models(experiment), final_h(oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="A recurrent layer inside TimeDistributed is given, of a mask with an axis more, the "
+    "part of each part that it is called for: sentences of words, each of its own length.",
+    formula="TimeDistributed(layer)(x, mask)[:, n] == layer(x[:, n], mask[:, n])",
+    cases=named("masked-right-lstm-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_time_distributed_hands_each_part_its_mask(adapter, experiment, oracle):
+    found = adapter.distributed_over_parts(experiment, masking_too=False)
+    assert_within_rounding(found, final_h(oracle))
+
+
+@claim(
+    kind="rounding",
+    statement="In Keras 2 a `Masking` layer inside TimeDistributed makes the same mask.",
+    formula="TimeDistributed(layer)(TimeDistributed(Masking())(x))[:, n] == layer(x[:, n], mask)",
+    cases=named("masked-right-rnn-bidirectional-from-zero"),
+    about=KERAS_2,
+    dtypes=("float32",),
+)
+def test_keras_2_time_distributed_masking_makes_a_mask(adapter, experiment, oracle):
+    found = adapter.distributed_over_parts(experiment, masking_too=True)
+    assert_within_rounding(found, final_h(oracle))
+
+
+@claim(
+    kind="different",
+    statement="In Keras 3 the mask that a layer makes inside TimeDistributed is lost: what stands "
+    "above it computes the padding, too.",
+    formula="TimeDistributed(layer)(TimeDistributed(Masking())(x))[:, n] != layer(x[:, n], mask)",
+    cases=named("masked-right-rnn-bidirectional-from-zero"),
+    about=KERAS_3,
+    dtypes=("float32",),
+)
+def test_keras_3_time_distributed_masking_masks_nothing(adapter, run, experiment, oracle):
+    found = adapter.distributed_over_parts(experiment, masking_too=True)
+    under_the_mask = np.concatenate(run.h.rows[-1], axis=-1)
+    assert_different(found, under_the_mask, final_h(oracle))
+
+
+# Masks of another shape
+
+ONE_LAYER = named(
+    "masked-right-lstm-from-zero",
+    "masked-holes-gru",
+    "masked-right-rnn",
+    "masked-holes-lstm-bidirectional",
+)
+"""Each layer, and both directions."""
+
+
+COUNTS_STEPS = About(
+    lambda adapter: adapter.interface == "keras" and adapter.counts_the_steps_of_a_mask(),
+    because="on torch, NumPy and OpenVINO Keras 3 takes a mask of more steps, on the latter two "
+    "one of fewer, too, and says nothing",
+)
+
+
+def longer(mask):
+    """A mask with more steps, which are not masked as those before are."""
+    return np.concatenate([mask, ~mask], axis=1)
+
+
+def of_other_steps(mask):
+    return {"a step less": mask[:, :-1], "twice as many": longer(mask)}
+
+
+def of_other_rows(mask):
+    return {"a row less": mask[:-1], "of no row": mask[0]}
+
+
+def calls(call, masks):
+    return {name: partial(call, mask) for name, mask in masks.items()}
+
+
+@claim(
+    kind="structure",
+    statement="Keras refuses a mask of fewer rows than the input has, but for one, or of no axis "
+    "of rows.",
+    formula="layer(x, mask[:-1]) raises",
+    cases=ONE_LAYER,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_refuses_a_mask_of_other_rows(adapter, experiment):
+    masks = of_other_rows(experiment.mask)
+    refused = (IndexError, *adapter.refuses_with())
+    assert_each_refused(calls(partial(adapter.output_under, experiment), masks), refused)
+
+
+@claim(
+    kind="structure",
+    statement="Keras refuses a mask of fewer or more steps than the input has.",
+    formula="layer(x, mask[:, :-1]) raises",
+    cases=ONE_LAYER,
+    about=COUNTS_STEPS,
+    dtypes=("float32",),
+)
+def test_keras_refuses_a_mask_of_other_steps(adapter, experiment):
+    masks = of_other_steps(experiment.mask)
+    refused = (IndexError, *adapter.refuses_with())
+    assert_each_refused(calls(partial(adapter.output_under, experiment), masks), refused)
+
+
+@claim(
+    kind="structure",
+    statement="TimeDistributed refuses a mask of fewer or more steps or rows.",
+    formula="TimeDistributed(Dense)(x, mask[:, :-1]) raises",
+    cases=named("masked-right-rnn"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_time_distributed_refuses_an_unfit_mask(adapter, experiment):
+    mask = experiment.mask
+    masks = of_other_steps(mask) | of_other_rows(mask) | {"one row": mask[:1]}
+    call = partial(adapter.time_distributed_under, experiment)
+    assert_each_refused(calls(call, masks), adapter.refuses_with())
+
+
+@claim(
+    kind="exact",
+    statement="Keras takes a mask of one row for every row, and says nothing; and one with another "
+    "axis of one, or of numbers, for what it is without.",
+    formula="layer(x, mask[:1]) == layer(x, mask[:1] of every row)",
+    cases=ONE_LAYER,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_takes_a_mask_of_one_row_for_all(adapter, experiment):
+    row = experiment.mask[1:2]
+    every = np.repeat(row, experiment.batch, axis=0)
+    masks = {"one row": row, "an axis more": every[:, :, None], "numbers": every.astype("int32")}
+    found = {name: adapter.output_under(experiment, mask) for name, mask in masks.items()}
+    assert_same_bits(found, dict.fromkeys(masks, adapter.output_under(experiment, every)))
+
+
+@claim(
+    kind="exact",
+    statement="An unrolled layer takes a mask of more steps than the input has, and never looks at "
+    "the rest.",
+    formula="layer(x, mask beside mask; unroll=True) == layer(x, mask; unroll=True)",
+    cases=named("masked-right-lstm-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_unrolled_layers_take_a_longer_mask(adapter, experiment):
+    masks = experiment.mask, longer(experiment.mask)
+    right, found = (adapter.output_under(experiment, mask, unroll=True) for mask in masks)
+    assert_same_bits(found, right)

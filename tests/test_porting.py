@@ -401,6 +401,27 @@ def test_keras_h5_weights_of_a_frozen_half_come_exchanged(recipe):
     assert_same_bits(found["load_weights, model.h5"], exchanged)
 
 
+@claim(
+    kind="structure",
+    statement="A `.weights.h5` file is not loaded between a layer and a subclass that adds nothing "
+    "to it: the names in it come of the class. An `.h5` file of the same model is.",
+    formula="load_weights raises ValueError where class Derived(LSTM) wrote what LSTM is to read",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="loaded_into_a_subclass",
+    dtypes=("float32",),
+)
+def test_keras_weights_files_are_of_one_class(recipe):
+    loaded = {
+        f"{of} into {into}": "loaded"
+        for of in ("layer", "subclass")
+        for into in ("layer", "subclass")
+    }
+    refused = {name: "raises ValueError" for name in loaded if len(set(name.split())) == 3}
+    expected = {"model.weights.h5": loaded | refused, "model.h5": loaded}
+    assert_structure(recipe("loaded_into_a_subclass"), expected)
+
+
 # TensorFlow 1
 
 

@@ -1,0 +1,121 @@
+"""Keras's `fit`, `evaluate` and `predict`: batches that come in another way, or are smaller, and
+what a mask does to a loss and to metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fixtures.cases import named
+from fixtures.checks.compare import (
+    assert_same_bits,
+    assert_structure,
+    assert_within_rounding,
+)
+from fixtures.claims import KERAS, About, claim
+
+HAS_CTC = About(
+    lambda adapter: adapter.interface == "keras" and adapter.backends,
+    because="it is about a loss that Keras 3 alone has",
+)
+
+# How batches are fed
+
+
+@claim(
+    kind="rounding",
+    statement="A stateful model is fit on a `tf.data.Dataset`, and predicts one: it carries its "
+    "states from batch to batch, though the dataset does not say how many rows a batch has.",
+    formula="model.fit(Dataset of x[:, :1]); model.predict(Dataset of x[:, 1:]) == lstm(x)[:, 1:]",
+    cases=named("smallest-from-zero"),
+    about=KERAS,
+    recipe="stateful_model_of_datasets",
+    dtypes=("float32",),
+)
+def test_keras_stateful_models_take_datasets(recipe, oracle):
+    expected = dict(oracle.tensors()) | {"output": oracle.output[:, 1:]}
+    assert_within_rounding(dict(recipe("stateful_model_of_datasets").tensors()), expected)
+
+
+@claim(
+    kind="exact",
+    statement="`fit` trains on a last batch of fewer rows, through Embedding(mask_zero=True), a "
+    "Bidirectional SimpleRNN and a TimeDistributed Dense, and on the steps that count alone.",
+    formula="fit(x, y, batch_size=4) of 6 rows: twice bias += mean(y - bias where steps count) / 2",
+    cases=named("rnn-bidirectional-two-layers"),
+    about=KERAS,
+    recipe="fit_with_a_smaller_last_batch",
+    dtypes=("float32",),
+)
+def test_keras_fit_takes_a_smaller_last_batch(adapter, experiment):
+    mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0],
+                     [1, 1, 0, 0], [0, 1, 1, 0]], bool)  # fmt: skip
+    y, bias = 32.0 * np.arange(24).reshape(6, 4), 0.0
+    for rows in (slice(4), slice(4, 6)):
+        bias += (y[rows] - bias)[mask[rows]].mean() / 2
+    y = y[..., None].astype(experiment.dtype)
+    found = adapter.fit_with_a_smaller_last_batch(experiment, mask, y, rows=4)
+    others = np.zeros_like(found["others"])
+    assert_same_bits(found, {"bias": np.array([bias], experiment.dtype), "others": others})
+
+
+# What a mask does to a loss and to metrics
+
+MASK = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]], bool)
+"""Of batches of two rows the first has two steps that count, and the second has four."""
+
+ERRORS = 24.0 * np.arange(16).reshape(4, 4)
+"""Any mean that can be meant is a whole number, and no two are the same."""
+
+
+def evaluated(adapter, experiment):
+    y = np.repeat(ERRORS[:, :, None], experiment.units[0], axis=2).astype(experiment.dtype)
+    return adapter.evaluated_under_a_mask(experiment, MASK, y, rows=2)
+
+
+def whole(number, like):
+    return np.array(number, like.dtype)
+
+
+@claim(
+    kind="exact",
+    statement="Under a mask Keras's loss is the mean of a batch over the steps that count; that of "
+    "`evaluate` is the mean of the batches', and not over all steps that count.",
+    formula="loss == mean(sum(error * mask) / sum(mask), batch by batch)",
+    cases=named("square"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_loss_is_the_mean_of_a_batchs_counted_steps(adapter, experiment):
+    found = evaluated(adapter, experiment)["loss"]
+    batches = [ERRORS[rows][MASK[rows]].mean() for rows in (slice(2), slice(2, 4))]
+    assert_same_bits(found, whole(np.mean(batches), found))
+
+
+@claim(
+    kind="exact",
+    statement="Under a mask Keras's metrics, weighted or not, are the mean over all steps that "
+    "count, whichever batch they are in: the same function is another number as a loss.",
+    formula="metric == sum(error * mask) / sum(mask)",
+    cases=named("rnn-square"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_metrics_are_the_mean_of_all_counted_steps(adapter, experiment):
+    found = evaluated(adapter, experiment)
+    del found["loss"]
+    mean = whole(ERRORS[MASK].mean(), next(iter(found.values())))
+    assert_same_bits(found, {"metric": mean, "weighted metric": mean})
+
+
+@claim(
+    kind="structure",
+    statement="A layer under a mask is trained by Keras's CTC loss, which is one number for each "
+    "row of the batch.",
+    formula="train_on_batch(x, labels) with losses.CTC() moves every weight",
+    cases=named("smallest"),
+    about=HAS_CTC,
+    recipe="trained_by_ctc",
+    dtypes=("float32",),
+)
+def test_keras_ctc_loss_trains_under_a_mask(recipe):
+    assert_structure(recipe("trained_by_ctc"), "moved")
