@@ -1,0 +1,113 @@
+"""Step layers, and layers without a batch, that take what they should not, or return too much."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from tests.meta.mutants import Catalogue
+
+SINGLE_ROWS = "torch-step-layers-take-single-rows"
+BATCH_OF_ONE = "torch-without-a-batch-is-a-batch-of-one"
+NUMBER = "torch-step-layers-refuse-a-wrong-number-of-states"
+NUMBER_OF_A_ROW = "torch-rows-refuse-a-wrong-number-of-states"
+
+PLAIN = ("smallest", "gru-smallest", "rnn-smallest")
+
+NO_BATCH = "a batch axis where there is no batch"
+ANY_NUMBER = "states too many taken for the right number"
+
+TORCH = Catalogue("torch")
+CATALOGUES = (TORCH,)
+
+
+def forward_of(patch: Any, ends: str, wrong: Callable[..., Any]) -> None:
+    """`wrong(forward, layer, x, hx)` in the place of the forward of each of torch's layers, or step
+    layers."""
+    import torch
+
+    for name in ("LSTM", "GRU", "RNN"):
+        layer = getattr(torch.nn, name + ends)
+        patch.setattr(layer, "forward", functools.partialmethod(_called, wrong, layer.forward))
+
+
+def _called(self: Any, wrong: Any, forward: Any, x: Any, hx: Any = None) -> Any:
+    return wrong(forward, self, x, hx)
+
+
+@TORCH.mutant(NO_BATCH, SINGLE_ROWS, cases=PLAIN)
+def step_layers_keep_the_batch_axis(patch):
+    def wrong(forward, self, x, hx):
+        found = forward(self, x, hx)
+        if x.dim() == 2:
+            return found
+        return tuple(one[None] for one in found) if isinstance(found, tuple) else found[None]
+
+    forward_of(patch, "Cell", wrong)
+
+
+@TORCH.mutant("a state lost where there is no batch", SINGLE_ROWS, cases=PLAIN)
+def step_layers_begin_rows_from_zeros(patch):
+    def wrong(forward, self, x, hx):
+        return forward(self, x, hx if x.dim() == 2 else None)
+
+    forward_of(patch, "Cell", wrong)
+
+
+@TORCH.mutant(NO_BATCH, BATCH_OF_ONE, cases=PLAIN)
+def layers_return_states_of_a_batch(patch):
+    def wrong(forward, self, x, hx):
+        output, state = forward(self, x, hx)
+        if x.dim() == 2:
+            one = isinstance(state, tuple)
+            state = tuple(part[:, None] for part in state) if one else state[:, None]
+        return output, state
+
+    forward_of(patch, "", wrong)
+
+
+@TORCH.mutant("steps taken for rows where there is no batch", BATCH_OF_ONE, cases=PLAIN)
+def layers_take_steps_for_rows(patch):
+    """A batch axis put second, where `batch_first` wants it first."""
+
+    def wrong(forward, self, x, hx):
+        if x.dim() == 3 or hx is not None or not self.batch_first:
+            return forward(self, x, hx)
+        output, state = forward(self, x[:, None], None)
+        own = tuple(part[:, -1] for part in state) if isinstance(state, tuple) else state[:, -1]
+        return output[:, 0], own
+
+    forward_of(patch, "", wrong)
+
+
+def first_of(states: Any, wanted: int) -> Any:
+    """So many of the states, bare where one is wanted."""
+    if not isinstance(states, tuple | list) or len(states) <= wanted:
+        return states
+    return states[0] if wanted == 1 else tuple(states[:wanted])
+
+
+@TORCH.mutant(ANY_NUMBER, NUMBER, NUMBER_OF_A_ROW, cases=("gru-smallest", "rnn-smallest"))
+def step_layers_take_the_first_states(patch):
+    """https://github.com/pytorch/pytorch/pull/193883"""
+    import torch
+
+    def wrong(forward, self, x, hx):
+        return forward(self, x, first_of(hx, 2 if isinstance(self, torch.nn.LSTMCell) else 1))
+
+    forward_of(patch, "Cell", wrong)
+
+
+@TORCH.mutant("c taken to be zeros where it is left out", NUMBER, NUMBER_OF_A_ROW, cases=PLAIN)
+def step_layers_take_h_alone(patch):
+    import torch
+
+    def wrong(forward, self, x, hx):
+        alone = isinstance(hx, tuple) and len(hx) == 1
+        if not alone:
+            return forward(self, x, hx)
+        lstm = isinstance(self, torch.nn.LSTMCell)
+        return forward(self, x, (hx[0], torch.zeros_like(hx[0])) if lstm else hx[0])
+
+    forward_of(patch, "Cell", wrong)

@@ -1,0 +1,111 @@
+"""Steps and rows by themselves: step layers without a batch, and with states that do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fixtures.cases import named
+from fixtures.checks.compare import (
+    assert_each_refused,
+    assert_each_within_rounding,
+    assert_same_bits,
+    assert_structure,
+)
+from fixtures.claims import TORCH, claim
+from fixtures.oracle.rounding import oracle_of
+
+ONE_DTYPE = ("float32",)
+PLAIN = named("smallest", "gru-smallest", "rnn-smallest")
+STACKS = named("two-layers", "bidirectional", "gru-smallest", "rnn-smallest")
+
+
+def after_one_step(experiment, state):
+    """The oracle's states of the case's one layer after its first step."""
+    found = oracle_of(replace(experiment, dense=None).only_step(0, state))
+    return {name: dict(found.states())[f"{name}[0, 0]"] for name in experiment.cell.states}
+
+
+@claim(
+    kind="rounding",
+    statement="torch's step layers take one row of inputs and states without a batch, and return "
+    "states without one: those of that row in a batch; without states, from zeros.",
+    formula="cell(x[b], (h[b], c[b])) == lstm(x)[b], of shape [units]",
+    cases=PLAIN,
+    about=TORCH,
+)
+def test_torch_step_layers_take_single_rows(adapter, experiment):
+    ways = {}
+    for way, state in (("given", experiment.initial), ("from zeros", None)):
+        found = adapter.steps_of_single_rows(experiment, given=state is not None)
+        by_name = dict(zip(experiment.cell.states, found, strict=True))
+        ways[way] = (by_name, after_one_step(experiment, state))
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="exact",
+    statement="What comes of inputs without a batch is that of a batch of one, without its axis: "
+    "whatever `batch_first` says, and with a state or without.",
+    formula="lstm(x[0]) == [output[0], h_n[:, 0], c_n[:, 0]] of lstm(x[:1])",
+    cases=STACKS,
+    about=TORCH,
+    dtypes=ONE_DTYPE,
+)
+def test_torch_without_a_batch_is_a_batch_of_one(adapter, experiment):
+    one_row = experiment.in_order([0])
+    found, expected = {}, {}
+    for given in (True, False):
+        output, states = adapter.run(one_row if given else replace(one_row, initial=None)).native
+        states = states if isinstance(states, tuple) else (states,)
+        batch_of_one = [output[0], *(state[:, 0] for state in states)]
+        for first in (True, False):
+            way = f"{'given' if given else 'from zeros'}, {'batch' if first else 'time'} first"
+            results = adapter.without_a_batch(one_row, batch_first=first, given=given)
+            found |= {f"{way}, {n}": one for n, one in enumerate(results)}
+            expected |= {f"{way}, {n}": one for n, one in enumerate(batch_of_one)}
+    assert_same_bits(found, expected)
+
+
+@claim(
+    kind="structure",
+    statement="A step layer refuses another number of states than it has: h without c, h and c for "
+    "a GRU, one more; as tensors in a tuple, or one alone.",
+    formula="LSTMCell(x, h), LSTMCell(x, (h,)), LSTMCell(x, (h, c, h)), GRUCell(x, (h, h)) raise",
+    cases=PLAIN,
+    about=TORCH,
+    dtypes=ONE_DTYPE,
+)
+def test_torch_step_layers_refuse_a_wrong_number_of_states(adapter, experiment):
+    calls = adapter.with_states(experiment)
+    for call in calls("right").values():
+        call()
+    assert_each_refused(calls("wrong"), (Exception,))
+
+
+@claim(
+    kind="structure",
+    statement="So it does of one row without a batch.",
+    formula="LSTMCell(x[0], (h[0], c[0], h[0])) raises",
+    cases=PLAIN,
+    about=TORCH,
+    dtypes=ONE_DTYPE,
+)
+def test_torch_rows_refuse_a_wrong_number_of_states(adapter, experiment):
+    calls = adapter.with_states(experiment, row=0)
+    for call in calls("right").values():
+        call()
+    assert_each_refused(calls("wrong"), (Exception,))
+
+
+@claim(
+    kind="structure",
+    statement="A step layer that is given one row refuses states of several, and the process goes "
+    "on.",
+    formula="LSTMCell(x[0], (h, c)) raises, h and c [units, units]",
+    cases=named("smallest", "rnn-smallest"),
+    about=TORCH,
+    dtypes=ONE_DTYPE,
+)
+def test_torch_rows_refuse_states_of_several_rows(adapter, experiment):
+    found = adapter.row_with_states_of_many(experiment)
+    assert_structure(found, {"of one row": "taken", "of many": "refused"})
