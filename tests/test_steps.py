@@ -1,20 +1,25 @@
-"""Steps and rows by themselves: step layers without a batch, and with states that do not fit."""
+"""Steps and rows by themselves: step layers without a batch, and with states that do not fit; rows
+that are packed inside of what is compiled."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from packaging.specifiers import SpecifierSet
+
 from fixtures.cases import named
 from fixtures.checks.compare import (
     assert_each_refused,
     assert_each_within_rounding,
+    assert_refused,
     assert_same_bits,
     assert_structure,
 )
-from fixtures.claims import TORCH, claim
+from fixtures.claims import TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
 
 ONE_DTYPE = ("float32",)
+COMPILES = SpecifierSet(">=2.6", prereleases=True)
 PLAIN = named("smallest", "gru-smallest", "rnn-smallest")
 STACKS = named("two-layers", "bidirectional", "gru-smallest", "rnn-smallest")
 
@@ -109,3 +114,42 @@ def test_torch_rows_refuse_a_wrong_number_of_states(adapter, experiment):
 def test_torch_rows_refuse_states_of_several_rows(adapter, experiment):
     found = adapter.row_with_states_of_many(experiment)
     assert_structure(found, {"of one row": "taken", "of many": "refused"})
+
+
+PACKED = About(
+    lambda one: one.interface == "torch" and COMPILES.contains(one.versions().get("torch", "0")),
+    because="it is about torch.compile, which torch has from 2.6 on for every Python used here",
+)
+
+
+@claim(
+    kind="exact",
+    statement="torch.compile of a model that packs its rows, runs the layer and pads them again "
+    "computes what the model does, to the bit: output, states and gradients, and with other "
+    "lengths than the first.",
+    formula="torch.compile(pad(lstm(pack(x, lengths))))(x, lengths) == pad(lstm(pack(x, lengths)))",
+    cases=named("masked-right-lstm-two-layers"),
+    about=PACKED,
+    dtypes=ONE_DTYPE,
+)
+def test_torch_compiled_packing_moves_no_bit(adapter, experiment):
+    pairs = adapter.compiled_packing(experiment)
+    assert_same_bits(
+        {name: found for name, (found, _) in pairs.items()},
+        {name: expected for name, (_, expected) in pairs.items()},
+    )
+
+
+@claim(
+    kind="structure",
+    statement="It does so in Python: there is no graph with a packing in it, and with "
+    "`fullgraph=True` it is refused.",
+    formula="torch.compile(pad(lstm(pack(x, lengths))), fullgraph=True)(x, lengths) raises",
+    cases=named("masked-right-lstm-two-layers"),
+    about=PACKED,
+    dtypes=ONE_DTYPE,
+)
+def test_torch_compiles_no_packing_into_a_graph(adapter, experiment):
+    assert_refused(
+        lambda: adapter.packing_in_one_graph(experiment), RuntimeError, "pack_padded_sequence"
+    )

@@ -13,6 +13,10 @@ BATCH_OF_ONE = "torch-without-a-batch-is-a-batch-of-one"
 NUMBER = "torch-step-layers-refuse-a-wrong-number-of-states"
 NUMBER_OF_A_ROW = "torch-rows-refuse-a-wrong-number-of-states"
 
+COMPILED = "torch-compiled-packing-moves-no-bit"
+NO_GRAPH = "torch-compiles-no-packing-into-a-graph"
+
+PACKED = ("masked-right-lstm-two-layers",)
 PLAIN = ("smallest", "gru-smallest", "rnn-smallest")
 
 NO_BATCH = "a batch axis where there is no batch"
@@ -111,3 +115,40 @@ def step_layers_take_h_alone(patch):
         return forward(self, x, (hx[0], torch.zeros_like(hx[0])) if lstm else hx[0])
 
     forward_of(patch, "Cell", wrong)
+
+
+# torch.compile of what packs
+
+
+def other_compile(patch: Any, change: Callable[..., Any]) -> None:
+    """`torch.compile` with `change(own, model, options)` for what it returns."""
+    import torch
+
+    own = torch.compile
+    patch.setattr(torch, "compile", lambda model, **options: change(own, model, options))
+
+
+@TORCH.mutant("the first batch's lengths frozen", COMPILED, cases=PACKED)
+def compiled_lengths_are_frozen(patch):
+    """As a graph would have them that has taken them for constants."""
+
+    def change(own, model, options):
+        made, first = own(model, **options), []
+
+        def call(x, lengths, *rest):
+            first.append(lengths)
+            return made(x, first[0], *rest)
+
+        return call
+
+    other_compile(patch, change)
+
+
+@TORCH.mutant("a packing in a graph in silence", NO_GRAPH, cases=PACKED)
+def fullgraph_is_not_heard(patch):
+    """Falling back to Python where it was to be refused."""
+
+    def change(own, model, options):
+        return own(model, **{name: one for name, one in options.items() if name != "fullgraph"})
+
+    other_compile(patch, change)
