@@ -3,6 +3,7 @@ that are packed inside of what is compiled."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
@@ -15,7 +16,7 @@ from fixtures.checks.compare import (
     assert_same_bits,
     assert_structure,
 )
-from fixtures.claims import TORCH, About, claim
+from fixtures.claims import KERAS, TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
 
 ONE_DTYPE = ("float32",)
@@ -114,6 +115,78 @@ def test_torch_rows_refuse_a_wrong_number_of_states(adapter, experiment):
 def test_torch_rows_refuse_states_of_several_rows(adapter, experiment):
     found = adapter.row_with_states_of_many(experiment)
     assert_structure(found, {"of one row": "taken", "of many": "refused"})
+
+
+# Inputs of too few axes, and states too many, in every way of calling a layer
+
+OWN_LAYERS = About(
+    lambda one: one.interface in ("torch", "keras", "tf1"),
+    because="it is about the layers of torch, Keras and TensorFlow 1",
+)
+
+NOT_TORCH = About(
+    lambda one: one.interface in ("keras", "tf1"),
+    because="it is about the step layers of Keras and TensorFlow 1",
+)
+STEP_LAYER = "step layer"
+
+
+def ways_with(adapter, experiment, which, *arguments):
+    """The ways of calling the case's layer that `which` takes, each with these arguments."""
+    return {
+        way: functools.partial(call, *arguments)
+        for way, call in adapter.ways(experiment).items()
+        if which(way)
+    }
+
+
+@claim(
+    kind="structure",
+    statement="Inputs with an axis too few are refused: of Keras and TensorFlow 1 rows without "
+    "steps, of torch one step of one row, and of every step layer numbers without a row.",
+    formula="keras_layer(x[:, 0]), torch_layer(x[0, 0]), cell(x[:, 0, 0]) raise",
+    cases=PLAIN,
+    about=OWN_LAYERS,
+    dtypes=ONE_DTYPE,
+)
+def test_inputs_with_an_axis_too_few_are_refused(adapter, experiment):
+    x = experiment.inputs
+    few = x[0, 0] if adapter.interface == "torch" else x[:, 0]
+    layers = ways_with(adapter, experiment, lambda way: way != STEP_LAYER, few, None)
+    steps = ways_with(adapter, experiment, lambda way: way == STEP_LAYER, x[..., 0], None)
+    assert_each_refused(layers | steps, adapter.refuses_with())
+
+
+@claim(
+    kind="exact",
+    statement="A step layer of Keras takes the states that it has from the front of a list, and "
+    "looks at no more of them.",
+    formula="LSTMCell(x, [h, c, h]) == LSTMCell(x, [h, c]); GRUCell(x, [h, h]) == GRUCell(x, [h])",
+    cases=PLAIN,
+    about=KERAS,
+    dtypes=ONE_DTYPE,
+)
+def test_keras_step_layers_pass_over_states_too_many(adapter, experiment):
+    call, states = adapter.ways(experiment)[STEP_LAYER], list(experiment.initial.at(0, 0))
+    x = experiment.inputs[:, :1]
+    assert_same_bits(call(x, [*states, states[0]]), call(x, states))
+
+
+@claim(
+    kind="structure",
+    statement="Where the LSTM's step layer is given h alone, or TensorFlow 1's cell a state too "
+    "many, it refuses it.",
+    formula="keras LSTMCell(x, [h]), tf1 LSTMCell(x, (h,)), tf1 LSTMCell(x, (h, c, h)) raise",
+    cases=named("smallest"),
+    about=NOT_TORCH,
+    dtypes=ONE_DTYPE,
+)
+def test_step_layers_of_lstms_refuse_h_without_c(adapter, experiment):
+    call, (h, c) = adapter.ways(experiment)[STEP_LAYER], experiment.initial.at(0, 0)
+    calls = {"h alone": functools.partial(call, experiment.inputs, [h])}
+    if adapter.interface == "tf1":
+        calls["three"] = functools.partial(call, experiment.inputs, [h, c, h])
+    assert_each_refused(calls, (Exception,))
 
 
 PACKED = About(

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from fixtures.adapters import adapters
+from fixtures.adapters.tf1 import import_tensorflow
 from tests.meta.mutants import Catalogue
 
 SINGLE_ROWS = "torch-step-layers-take-single-rows"
@@ -23,7 +25,6 @@ NO_BATCH = "a batch axis where there is no batch"
 ANY_NUMBER = "states too many taken for the right number"
 
 TORCH = Catalogue("torch")
-CATALOGUES = (TORCH,)
 
 
 def forward_of(patch: Any, ends: str, wrong: Callable[..., Any]) -> None:
@@ -152,3 +153,71 @@ def fullgraph_is_not_heard(patch):
         return own(model, **{name: one for name, one in options.items() if name != "fullgraph"})
 
     other_compile(patch, change)
+
+
+# Every framework: too few axes, states too many
+
+KERAS3, KERAS2, TF1 = Catalogue("keras3"), Catalogue("keras2"), Catalogue("tf1")
+CATALOGUES = (TORCH, KERAS3, KERAS2, TF1)
+
+TOO_FEW = "inputs-with-an-axis-too-few-are-refused"
+EXTRA = "keras-step-layers-pass-over-states-too-many"
+H_ALONE = "step-layers-of-lstms-refuse-h-without-c"
+
+AN_AXIS = "inputs with an axis too few taken"
+
+
+@TORCH.mutant(AN_AXIS, TOO_FEW, cases=PLAIN)
+def layers_take_inputs_of_one_axis(patch):
+    forward_of(patch, "", lambda own, self, x, hx: own(self, x[None] if x.dim() == 1 else x, hx))
+
+
+def add_keras(catalogue: Catalogue) -> None:
+    def layers() -> Any:
+        return adapters()[catalogue.adapter].keras().layers
+
+    @catalogue.mutant(AN_AXIS, TOO_FEW, cases=PLAIN)
+    def layers_take_rows_without_steps(patch):
+        """As a sequence of one step each."""
+        for name in ("LSTM", "GRU", "SimpleRNN"):
+            layer = getattr(layers(), name)
+            own = layer.__call__
+
+            @functools.wraps(own)
+            def called(self, x, *args, own=own, **kwargs):
+                return own(self, x[:, None] if len(x.shape) == 2 else x, *args, **kwargs)
+
+            patch.setattr(layer, "__call__", called)
+
+    @catalogue.mutant("the last of the states taken for the first", EXTRA, cases=PLAIN)
+    def step_layers_take_the_last_states(patch):
+        with_states(patch, layers().LSTMCell, lambda states: states[-2:])
+
+    @catalogue.mutant("h alone taken for h and c", H_ALONE, cases=PLAIN)
+    def step_layers_take_h_for_c(patch):
+        with_states(patch, layers().LSTMCell, lambda states: [*states, *states][:2])
+
+
+def with_states(patch: Any, cell: Any, change: Callable[[Any], Any]) -> None:
+    own = cell.call
+
+    @functools.wraps(own)
+    def call(self: Any, inputs: Any, states: Any, *args: Any, **kwargs: Any) -> Any:
+        return own(self, inputs, change(list(states)), *args, **kwargs)
+
+    patch.setattr(cell, "call", call)
+
+
+add_keras(KERAS3)
+add_keras(KERAS2)
+
+
+@TF1.mutant(AN_AXIS, TOO_FEW, cases=PLAIN)
+def loops_take_rows_without_steps(patch):
+    nn = import_tensorflow().compat.v1.nn
+    own = nn.dynamic_rnn
+
+    def dynamic_rnn(cell, x, *args, **kwargs):
+        return own(cell, x[:, None] if len(x.shape) == 2 else x, *args, **kwargs)
+
+    patch.setattr(nn, "dynamic_rnn", dynamic_rnn)
