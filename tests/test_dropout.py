@@ -671,7 +671,7 @@ def test_keras_cells_in_one_loop_draw_new_masks(adapter, experiment, oracle):
     kind="rounding",
     statement="A step layer in a loop drops what the layer drops: the same elements of inputs and "
     "state at every step, a mask for each gate.",
-    formula="RNN([cell])(x): gate = (2 * mask_x[gate] * x) @ kernel + (2 * mask_h[gate] * h) @ "
+    formula="RNN(cell)(x): gate = (2 * mask_x[gate] * x) @ kernel + (2 * mask_h[gate] * h) @ "
     "recurrent_kernel + bias",
     cases=named("gru-smallest"),
     about=KERAS,
