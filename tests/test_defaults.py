@@ -310,7 +310,7 @@ def test_inputs_of_another_width_are_refused(adapter, experiment):
     kind="structure",
     statement="Inputs with an axis too many are refused.",
     formula="layer(x[:, None]) raises",
-    cases=TWO,
+    cases=PLAIN,
     about=ONE_BATCH_AXIS,
     dtypes=ONE_DTYPE,
 )

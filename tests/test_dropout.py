@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
+from fixtures.adapters.base import BACKEND
 from fixtures.cases import named
 from fixtures.cases.dropout import (
     candidate,
@@ -412,7 +414,7 @@ def test_keras_recurrent_dropout_comes_before_the_reset(adapter, recipe, experim
     "step.",
     formula="gate = (2 * mask_x[gate] * x) @ kernel + (2 * mask_h[gate] * h) @ recurrent_kernel "
     "+ bias",
-    cases=named("smallest", "rnn-smallest"),
+    cases=READABLE,
     about=KERAS,
     recipe="dropout",
     dtypes=("float32",),
@@ -433,7 +435,7 @@ def test_keras_both_dropouts_do_their_own_work(adapter, experiment):
     "the state, as far as chance goes.",
     formula="dropped inputs: Binomial(100 * features, 1/4); of the state: Binomial(100 * units, "
     "3/4); false alarms below 1e-9",
-    cases=named("smallest", "rnn-smallest"),
+    cases=READABLE,
     about=KERAS,
     recipe="recurrent_dropout",
     dtypes=("float32",),
@@ -628,6 +630,124 @@ def test_keras_3_directions_of_one_seed_drop_the_same(adapter, experiment):
         {rate: (the_same(both, 0), the_same(both, 1)) for rate, both in found.items()},
         {"dropout": (False, True), "recurrent_dropout": (False, True)},
     )
+
+
+# Keras, in other hands than a layer's own call
+
+IN_GRAPHS = About(
+    lambda one: (
+        one.interface == "keras" and one.versions().get(BACKEND, "tensorflow") == "tensorflow"
+    ),
+    because="it is about Keras on TensorFlow, whose tf.function is",
+)
+BOTH_RATES = ("dropout", "recurrent_dropout")
+
+
+def changes(call, experiment):
+    """What a second call in training changes of the output, at each of Keras's two rates alone."""
+    found = {}
+    for rate in BOTH_RATES:
+        first, second = call(experiment, calls=2, **{rate: 0.5})
+        found[rate] = second.output - first.output
+    return found
+
+
+@claim(
+    kind="different",
+    statement="Step layers in one loop draw new masks in every call, too: of their inputs, and of "
+    "their states.",
+    formula="RNN([cell, cell])(x, training=True) != the same a second time",
+    cases=named("two-layers", "gru-two-layers"),
+    about=KERAS,
+    recipe="dropped_in_one_loop",
+    dtypes=("float32",),
+)
+def test_keras_cells_in_one_loop_draw_new_masks(adapter, experiment, oracle):
+    found = changes(adapter.dropped_in_one_loop, experiment)
+    assert_different(found, np.zeros_like(found["dropout"]), oracle.output)
+
+
+@claim(
+    kind="rounding",
+    statement="A step layer in a loop drops what the layer drops: the same elements of inputs and "
+    "state at every step, a mask for each gate.",
+    formula="RNN(cell)(x): gate = (2 * mask_x[gate] * x) @ kernel + (2 * mask_h[gate] * h) @ "
+    "recurrent_kernel + bias",
+    cases=named("gru-smallest"),
+    about=KERAS,
+    recipe="dropped_in_one_loop",
+    dtypes=("float32",),
+)
+def test_keras_cells_in_one_loop_drop_as_layers_do(adapter, experiment):
+    rates = {"dropout": 0.5, "recurrent_dropout": 0.5}
+
+    def dropped(experiment, **rates):
+        (run,) = adapter.dropped_in_one_loop(experiment, **rates)
+        return run
+
+    in_one_loop = SimpleNamespace(run=adapter.run, dropped=dropped)
+    found = {
+        kernel: masks_of_gates(in_one_loop, experiment, kernel, **rates)
+        for kernel in ("kernel", "recurrent_kernel")
+    }
+    run = dropped(experiment, **rates)
+    assert_each_within_rounding(with_gate_masks(run, experiment, **found))
+
+
+@claim(
+    kind="different",
+    statement="A function that is traced once draws new masks in every call.",
+    formula="f = tf.function(layer); f(x, training=True) != f(x, training=True)",
+    cases=WITH_GATES,
+    about=IN_GRAPHS,
+    recipe="dropped_in_a_graph",
+    dtypes=("float32",),
+)
+def test_keras_graphs_draw_new_masks(adapter, experiment, oracle):
+    found = changes(adapter.dropped_in_a_graph, experiment)
+    assert_different(found, np.zeros_like(found["dropout"]), oracle.output)
+
+
+@claim(
+    kind="structure",
+    statement="So does every step of a `fit`: where nothing is learned, its losses differ all the "
+    "same.",
+    formula="model.compile(SGD(0.0), 'mse'); losses of three epochs of model.fit: three",
+    cases=named("smallest-from-zero"),
+    about=KERAS,
+    recipe="losses_of_a_fit",
+    dtypes=("float32",),
+)
+def test_keras_fit_draws_new_masks(adapter, experiment):
+    losses = adapter.losses_of_a_fit(experiment, recurrent_dropout=0.5)
+    assert_structure(len(set(losses)), 3)
+
+
+@claim(
+    kind="rounding",
+    statement="Beside a mask Keras drops the same elements at every step that counts, and leaves "
+    "the state of the others alone.",
+    formula="h, c after layer(x, mask, training=True) == those of each row cut short",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="recurrent_dropout",
+    dtypes=("float32",),
+)
+def test_keras_dropout_beside_a_mask_is_what_it_is_alone(adapter, experiment):
+    short = replace(experiment, dense=None).short_rows()
+    rates = {"dropout": 0.5, "recurrent_dropout": 0.5}
+    found = {
+        kernel: masks_of_gates(adapter, experiment, kernel, **rates)
+        for kernel in ("kernel", "recurrent_kernel")
+    }
+    run, ways = adapter.dropped(short, **rates), {}
+    for row in range(experiment.batch):
+        of_row = {kernel: mask[row] for kernel, mask in found.items()}
+        whole = row_with_masks(replace(short, mask=None), row, **of_row)
+        expected = oracle_of(replace(whole, inputs=whole.inputs[:, short.mask[row]]))
+        ends = {name: array[row : row + 1] for name, array in run.state.tensors()}
+        ways[f"row {row}"] = (ends, dict(expected.states()))
+    assert_each_within_rounding(ways)
 
 
 # TensorFlow 1

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fixtures.adapters.modes import FITS
 from fixtures.cases import named
 from fixtures.checks.compare import (
     assert_each_within_rounding,
@@ -145,6 +146,21 @@ def test_stacks_drop_out_however_they_are_run(recipe, experiment):
 )
 def test_vmap_over_weights_is_a_layer_for_each(recipe, oracle):
     assert_within_rounding(dict(recipe("vmapped").tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="What was made of a layer refuses what the layer refuses: inputs of another width, "
+    "an axis too many, states for other rows; and takes what it was made for once more.",
+    formula="made(concat([x, x[..., :1]])), made(x[:, None]), made(x, concat([h, h[:1]])) raise",
+    recipe="refuses",
+    cases=named("smallest"),
+    dtypes=("float32",),
+    about=IN_A_MODE,
+)
+def test_what_does_not_fit_is_refused_in_every_mode(recipe):
+    found = recipe("refuses").native
+    assert_structure(found, {name: "taken" if name == FITS else "refused" for name in found})
 
 
 @claim(

@@ -216,6 +216,11 @@ OF_INPUTS = "keras-dropout-is-of-the-inputs"
 OF_STATE = "keras-recurrent-dropout-is-of-the-state"
 BEFORE_RESET = "keras-recurrent-dropout-comes-before-the-reset"
 BOTH = "keras-both-dropouts-do-their-own-work"
+IN_ONE_LOOP = "keras-cells-in-one-loop-draw-new-masks"
+AS_LAYERS = "keras-cells-in-one-loop-drop-as-layers-do"
+IN_GRAPHS = "keras-graphs-draw-new-masks"
+IN_FIT = "keras-fit-draws-new-masks"
+BESIDE_A_MASK = "keras-dropout-beside-a-mask-is-what-it-is-alone"
 ONE_LAYER = ("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest")
 LAYERS = ("LSTM", "GRU", "SimpleRNN")
 SAME = {
@@ -286,7 +291,7 @@ def add_keras(catalogue: Catalogue) -> None:
         for name in LAYERS:
             around(patch, getattr(layers_of(adapter), name), "call", wrong)
 
-    @catalogue.mutant(FROZEN, SECOND, "keras-recurrent-dropout-draws-new-masks",
+    @catalogue.mutant(FROZEN, SECOND, "keras-recurrent-dropout-draws-new-masks", IN_ONE_LOOP,
                       cases=(*STACKS, *ONE_LAYER))  # fmt: skip
     def dropout_masks_frozen(patch):
         """https://github.com/tensorflow/tensorflow/issues/29391"""
@@ -339,7 +344,35 @@ def add_keras(catalogue: Catalogue) -> None:
     def dropout_not_scaled(patch):
         of_masks(patch, adapter, each(lambda mask: mask * 0.5), 0)
 
-    @catalogue.mutant(UNSCALED, OF_STATE, BOTH, BEFORE_RESET, cases=ONE_LAYER)
+    @catalogue.mutant(FROZEN, IN_GRAPHS, IN_FIT, cases=(*ONE_LAYER, "smallest-from-zero"))
+    def masks_are_constants_of_a_graph(patch):
+        """https://github.com/keras-team/keras/pull/6089"""
+        import tensorflow as tf
+
+        def wrong(call, self, inputs, *args, **kwargs):
+            if tf.executing_eagerly():
+                return call(self, inputs, *args, **kwargs)
+            with tf.init_scope():
+                shape = [2 if size is None else size for size in inputs.shape]
+                return call(self, tf.ones(shape, inputs.dtype), *args, **kwargs)
+
+        for name in ("_create_dropout_mask", "_create_recurrent_dropout_mask"):
+            if hasattr(mixin(adapter), name):
+                around(patch, mixin(adapter), name, wrong)
+
+    @catalogue.mutant("dropout lost beside an option", BESIDE_A_MASK, cases=ONE_LAYER)
+    def dropout_lost_beside_a_mask(patch):
+        masked = []
+
+        def under_a_mask(call, self, *args, **kwargs):
+            masked.append(kwargs.get("mask") is not None)
+            return call(self, *args, **kwargs)
+
+        for name in LAYERS:
+            around(patch, getattr(layers_of(adapter), name), "call", under_a_mask)
+        of_masks(patch, adapter, each(lambda mask: mask * 0 + 1 if masked[-1] else mask), 1)
+
+    @catalogue.mutant(UNSCALED, OF_STATE, BOTH, BEFORE_RESET, AS_LAYERS, cases=ONE_LAYER)
     def recurrent_dropout_not_scaled(patch):
         of_masks(patch, adapter, each(lambda mask: mask * 0.5), 1)
 
