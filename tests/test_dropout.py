@@ -669,8 +669,8 @@ def test_keras_cells_in_one_loop_draw_new_masks(adapter, experiment, oracle):
 
 @claim(
     kind="rounding",
-    statement="A step layer in a loop drops what the layer drops: the same elements of inputs and "
-    "state at every step, a mask for each gate.",
+    statement="A GRU's step layer in a loop drops the same elements of inputs and state at every "
+    "step, a mask for each gate.",
     formula="RNN(cell)(x): gate = (2 * mask_x[gate] * x) @ kernel + (2 * mask_h[gate] * h) @ "
     "recurrent_kernel + bias",
     cases=named("gru-smallest"),
@@ -710,8 +710,8 @@ def test_keras_graphs_draw_new_masks(adapter, experiment, oracle):
 
 @claim(
     kind="structure",
-    statement="So does every step of a `fit`: where nothing is learned, its losses differ all the "
-    "same.",
+    statement="Every step of a `fit` draws a new mask of the state: where nothing is learned, the "
+    "losses differ all the same.",
     formula="model.compile(SGD(0.0), 'mse'); losses of three epochs of model.fit: three",
     cases=named("smallest-from-zero"),
     about=KERAS,
@@ -725,8 +725,8 @@ def test_keras_fit_draws_new_masks(adapter, experiment):
 
 @claim(
     kind="rounding",
-    statement="Beside a mask Keras drops the same elements at every step that counts, and leaves "
-    "the state of the others alone.",
+    statement="Beside a mask Keras's LSTM drops the same elements at every step that counts, and "
+    "leaves the state of the others alone.",
     formula="h, c after layer(x, mask, training=True) == those of each row cut short",
     cases=named("smallest"),
     about=KERAS,

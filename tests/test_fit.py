@@ -94,7 +94,7 @@ def test_keras_loss_is_the_mean_of_a_batchs_counted_steps(adapter, experiment):
 @claim(
     kind="exact",
     statement="Under a mask Keras's metrics, weighted or not, are the mean over all steps that "
-    "count, whichever batch they are in: the same function is another number as a loss.",
+    "count, whichever batch they are in.",
     formula="metric == sum(error * mask) / sum(mask)",
     cases=named("rnn-square"),
     about=KERAS,
@@ -109,8 +109,7 @@ def test_keras_metrics_are_the_mean_of_all_counted_steps(adapter, experiment):
 
 @claim(
     kind="structure",
-    statement="A layer under a mask is trained by Keras's CTC loss, which is one number for each "
-    "row of the batch.",
+    statement="A layer under a mask is trained by Keras's CTC loss: every weight moves.",
     formula="train_on_batch(x, labels) with losses.CTC() moves every weight",
     cases=named("smallest"),
     about=HAS_CTC,

@@ -489,8 +489,8 @@ def test_keras_2_time_distributed_masking_makes_a_mask(adapter, experiment, orac
 
 @claim(
     kind="different",
-    statement="In Keras 3 the mask that a layer makes inside TimeDistributed is lost: what stands "
-    "above it computes the padding, too.",
+    statement="In Keras 3 the mask that a layer makes inside TimeDistributed is lost: the layer "
+    "above it does not end where the mask says.",
     formula="TimeDistributed(layer)(TimeDistributed(Masking())(x))[:, n] != layer(x[:, n], mask)",
     cases=named("masked-right-rnn-bidirectional-from-zero"),
     about=KERAS_3,
@@ -511,13 +511,6 @@ ONE_LAYER = named(
     "masked-holes-lstm-bidirectional",
 )
 """Each layer, and both directions."""
-
-
-COUNTS_STEPS = About(
-    lambda adapter: adapter.interface == "keras" and adapter.counts_the_steps_of_a_mask(),
-    because="on torch, NumPy and OpenVINO Keras 3 takes a mask of more steps, on the latter two "
-    "one of fewer, too, and says nothing",
-)
 
 
 def longer(mask):
@@ -557,7 +550,7 @@ def test_keras_refuses_a_mask_of_other_rows(adapter, experiment):
     statement="Keras refuses a mask of fewer or more steps than the input has.",
     formula="layer(x, mask[:, :-1]) raises",
     cases=ONE_LAYER,
-    about=COUNTS_STEPS,
+    about=KERAS,
     dtypes=("float32",),
 )
 def test_keras_refuses_a_mask_of_other_steps(adapter, experiment):
@@ -568,7 +561,7 @@ def test_keras_refuses_a_mask_of_other_steps(adapter, experiment):
 
 @claim(
     kind="structure",
-    statement="TimeDistributed refuses a mask of fewer or more steps or rows.",
+    statement="TimeDistributed refuses a mask of fewer or more steps, or of fewer rows.",
     formula="TimeDistributed(Dense)(x, mask[:, :-1]) raises",
     cases=named("masked-right-rnn"),
     about=KERAS,
@@ -583,8 +576,8 @@ def test_keras_time_distributed_refuses_an_unfit_mask(adapter, experiment):
 
 @claim(
     kind="exact",
-    statement="Keras takes a mask of one row for every row, and says nothing; and one with another "
-    "axis of one, or of numbers, for what it is without.",
+    statement="Keras takes a mask of one row for every row, and says nothing; and a mask of "
+    "integers, or with one more axis, of one, as the same mask without.",
     formula="layer(x, mask[:1]) == layer(x, mask[:1] of every row)",
     cases=ONE_LAYER,
     about=KERAS,

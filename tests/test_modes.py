@@ -150,8 +150,8 @@ def test_vmap_over_weights_is_a_layer_for_each(recipe, oracle):
 
 @claim(
     kind="structure",
-    statement="What was made of a layer refuses what the layer refuses: inputs of another width, "
-    "an axis too many, states for other rows; and takes what it was made for once more.",
+    statement="What was made of a layer takes what it was made for, and refuses what the layer "
+    "refuses: inputs of another width, an axis too many, states for other rows.",
     formula="made(concat([x, x[..., :1]])), made(x[:, None]), made(x, concat([h, h[:1]])) raise",
     recipe="refuses",
     cases=named("smallest"),
