@@ -328,8 +328,8 @@ def test_the_short_profile_finds_a_fault_and_its_smallest_case(fault, monkeypatc
 
     monkeypatch.setattr(Numpy, "run", wrong)
     case = found_by(SHORT).check.case
-    # One row is whole under a mask.
-    assert case.batch <= (2 if masked(case) else 1)
+    # What is off by so little may not show in every row, and one row is whole under a mask.
+    assert case.batch <= 2
     assert (case.layers, case.directions, case.features) == (1, 1, 1)
     assert max(case.units) <= 4
     assert case.time <= 3
