@@ -845,6 +845,48 @@ def test_tf1_variational_dropout_is_of_h_at_every_step(adapter, experiment):
 
 
 @claim(
+    kind="rounding",
+    statement="With variational_recurrent a cell sees the same inputs dropped and doubled at every "
+    "step.",
+    formula="DropoutWrapper(cell, input_keep_prob=0.5, variational_recurrent=True)(x) == "
+    "cell(2 * mask * x), one mask for all rows and steps",
+    cases=TF1_CELLS,
+    about=TF1,
+    dtypes=("float32",),
+)
+def test_tf1_variational_dropout_is_of_the_inputs(adapter, experiment):
+    keep = {"input_keep_prob": 0.5, "variational_recurrent": True}
+    mask = input_masks(adapter, experiment, **keep)
+    expected = oracle_of(with_input_mask(experiment, mask))
+    run = adapter.dropped(experiment, **keep)
+    assert_within_rounding(dict(run.tensors()), dict(expected.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="DropoutWrapper keeps as much of the output and of the state as each keep_prob says, "
+    "as far as chance goes.",
+    formula="output_keep_prob=3/4: dropped of 100 rows Binomial(100 * units, 1/4); "
+    "state_keep_prob=1/4: Binomial(100 * units, 3/4); false alarms below 1e-9",
+    cases=TF1_CELLS,
+    about=TF1,
+    dtypes=("float32",),
+)
+def test_tf1_each_keep_prob_is_its_own(adapter, experiment):
+    many = many_rows(experiment)
+    found = {
+        1: adapter.dropped(many, output_keep_prob=0.75).output[:, 0] != 0,
+        3: masks(adapter, many, "recurrent_kernel", state_keep_prob=0.25)[:, 1],
+    }
+    dropped = {quarters: int((~mask).sum()) for quarters, mask in found.items()}
+    likely = {
+        quarters: nearest_likely(dropped[quarters], mask.size, quarters)
+        for quarters, mask in found.items()
+    }
+    assert_structure(dropped, likely)
+
+
+@claim(
     kind="structure",
     statement="DropoutWrapper draws masks for every row and step; with variational_recurrent one "
     "mask for all steps, and for all rows of the batch.",

@@ -483,6 +483,8 @@ TF1_STATE = "tf1-state-dropout-is-what-the-next-step-sees"
 TF1_C = "tf1-state-dropout-leaves-c-alone"
 OF_H = "tf1-variational-dropout-is-of-h-at-every-step"
 ONE_MASK = "tf1-variational-dropout-has-one-mask"
+VARIATIONAL_INPUTS = "tf1-variational-dropout-is-of-the-inputs"
+EACH_KEEP_PROB = "tf1-each-keep-prob-is-its-own"
 ANOTHER = "tf1-variational-dropout-draws-new-masks"
 
 
@@ -533,12 +535,23 @@ def wrapper_masks_unseeded(patch):
     wrap_dropout(patch, lambda options: options | {"seed": next(seeds)})
 
 
-@TF1.mutant(KEEP, RATE, cases=TF1_STACKS)
+@TF1.mutant(KEEP, EACH_KEEP_PROB, cases=CELLS)
+def wrapper_takes_a_keep_prob_for_another(patch):
+    """The output's for the state's, and the state's for the output's."""
+    other = {"output_keep_prob": "state_keep_prob", "state_keep_prob": "output_keep_prob"}
+
+    def change(options):
+        return {other.get(name, name): value for name, value in options.items()}
+
+    wrap_dropout(patch, change)
+
+
+@TF1.mutant(KEEP, RATE, EACH_KEEP_PROB, cases=(*TF1_STACKS, *CELLS))
 def dropout_drops_what_it_should_keep(patch):
     wrap_dropout(patch, with_options(lambda _, keep: 1 - keep))
 
 
-@TF1.mutant(UNSCALED, TF1_INPUTS, cases=CELLS)
+@TF1.mutant(UNSCALED, TF1_INPUTS, VARIATIONAL_INPUTS, cases=CELLS)
 def input_dropout_not_scaled(patch):
     of_dropped(patch, lambda dropped, _, what: dropped * 0.5 if what == "input" else dropped)
 

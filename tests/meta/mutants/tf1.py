@@ -29,7 +29,11 @@ NO_LOWER = "output-last-step-is-no-lower-layers-h"
 
 
 def nn() -> Any:
-    return import_tensorflow().compat.v1.nn
+    """`tf.compat.v1.nn`, whose `rnn_cell` puts another object in its own place when it is first
+    looked into: what is patched before that is put back in the wrong one."""
+    v1_nn = import_tensorflow().compat.v1.nn
+    assert v1_nn.rnn_cell.DropoutWrapper
+    return v1_nn
 
 
 def in_canonical_order(value: Any) -> Any:
