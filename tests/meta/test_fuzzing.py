@@ -144,7 +144,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("kind", "option", "values"), OPTIONS)
 def test_every_kind_of_cell_is_drawn_with_every_option(kind, option, values):
-    cells = [case.cell for case in drawn(1000) if type(case.cell) is kind]
+    cells = [case.cell for case in drawn(2000) if type(case.cell) is kind]
     assert {getattr(cell, option) for cell in cells} == values
 
 
@@ -236,7 +236,7 @@ def test_sizes_go_from_one_to_the_largest(size, largest):
 
 
 def test_half_of_the_stacks_have_one_width_and_the_others_no_two_alike():
-    stacks = [case for case in drawn() if case.layers > 1]
+    stacks = [case for case in drawn(1000) if case.layers > 1]
     one_width = [case for case in stacks if case.one_width]
     assert 0.3 < len(one_width) / len(stacks) < 0.7
     assert all(len(set(case.units)) == case.layers for case in stacks if not case.one_width)
@@ -411,7 +411,8 @@ def test_claims_that_share_the_run_are_put_to_every_case_and_the_others_in_turn(
         return tally.cases, tally.exact + tally.rounding
 
     (cases, every), (same_cases, some) = checks(1), checks(8)
-    assert cases == same_cases == 40
+    # It has no options of Keras's beside a mask.
+    assert cases == same_cases == sum(case.loop == Loop() for case in drawn(40))
     assert 2 * cases <= some < 0.8 * every
 
 

@@ -47,7 +47,7 @@ def cell(patch, seams: Seams, fault: Fault) -> None:
 
     def wrong_cell(self, inputs, states, training=None):
         bias = self.bias if self.use_bias else None
-        h, c = step(ops(), fault, inputs, *states, self.kernel, self.recurrent_kernel, bias)
+        h, c = step(ops(), fault, inputs, *states[:2], self.kernel, self.recurrent_kernel, bias)
         return h, [h, c]
 
     patch.setattr(module, "standard_lstm", wrong)

@@ -30,7 +30,7 @@ def cell(patch, seams: Seams, fault: Fault) -> None:
 
     def wrong(self, inputs, states, training=False):
         bias = self.bias if self.use_bias else None
-        h, c = step(ops(), fault, inputs, *states, self.kernel, self.recurrent_kernel, bias)
+        h, c = step(ops(), fault, inputs, *states[:2], self.kernel, self.recurrent_kernel, bias)
         return h, [h, c]
 
     patch.setattr(seams.layers.LSTMCell, "call", wrong)

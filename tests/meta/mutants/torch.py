@@ -64,6 +64,12 @@ def replace_forward(patch, before=None, after=None, weights=None) -> None:
     patch.setattr(torch.nn.LSTM, "forward", wrong)
 
 
+def refused(torch: Any) -> bool:
+    """Whether oneDNN has no kernel for the layer as it is called."""
+    in_autocast = torch.is_autocast_enabled("cpu")
+    return in_autocast and torch.get_autocast_dtype("cpu") == torch.float16
+
+
 def written_out(
     patch,
     fault: Fault = Fault(),  # noqa: B008
@@ -75,7 +81,7 @@ def written_out(
     forward, tools = torch.nn.LSTM.forward, ops()
 
     def wrong(self, x, hx=None):
-        if not isinstance(x, torch.Tensor) or x.ndim > 3:
+        if not isinstance(x, torch.Tensor) or x.ndim not in (2, 3) or refused(torch):
             return forward(self, x, hx)
         if x.ndim == 2:  # one sequence, without a batch
             batch = 0 if self.batch_first else 1
