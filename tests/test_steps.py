@@ -6,8 +6,6 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
-from packaging.specifiers import SpecifierSet
-
 from fixtures.cases import named
 from fixtures.checks.compare import (
     assert_each_refused,
@@ -20,7 +18,6 @@ from fixtures.claims import KERAS, TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
 
 ONE_DTYPE = ("float32",)
-COMPILES = SpecifierSet(">=2.6", prereleases=True)
 PLAIN = named("smallest", "gru-smallest", "rnn-smallest")
 STACKS = named("two-layers", "bidirectional", "gru-smallest", "rnn-smallest")
 
@@ -192,12 +189,6 @@ def test_step_layers_of_lstms_refuse_h_without_c(adapter, experiment):
     assert_each_refused(calls, (Exception,))
 
 
-PACKED = About(
-    lambda one: one.interface == "torch" and COMPILES.contains(one.versions().get("torch", "0")),
-    because="it is about torch.compile as it is from torch 2.6 on",
-)
-
-
 @claim(
     kind="exact",
     statement="torch.compile of a model that packs its rows, runs the layer and pads them again "
@@ -206,7 +197,8 @@ PACKED = About(
     formula="torch.compile(pad(lstm(pack(x, lengths))), backend='aot_eager') == "
     "pad(lstm(pack(x, lengths)))",
     cases=named("masked-right-lstm-two-layers"),
-    about=PACKED,
+    about=TORCH,
+    recipe="compiled_packing",
     dtypes=ONE_DTYPE,
 )
 def test_torch_compiled_packing_moves_no_bit(adapter, experiment):
@@ -223,7 +215,8 @@ def test_torch_compiled_packing_moves_no_bit(adapter, experiment):
     "packs is refused.",
     formula="torch.compile(pad(lstm(pack(x, lengths))), fullgraph=True)(x, lengths) raises",
     cases=named("masked-right-lstm-two-layers"),
-    about=PACKED,
+    about=TORCH,
+    recipe="packing_in_one_graph",
     dtypes=ONE_DTYPE,
 )
 def test_torch_compiles_no_packing_into_a_graph(adapter, experiment):
