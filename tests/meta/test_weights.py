@@ -15,7 +15,7 @@ import fixtures.cases.inputs
 from fixtures.adapters.tf1_cells import FORGET_BIAS, TF1_GATES, from_tf1, has_no, to_tf1
 from fixtures.cases import Case, named, named_cases
 from fixtures.cases.experiments import experiment_of
-from fixtures.cases.inputs import initial_state_of, inputs_of, lengths_of
+from fixtures.cases.inputs import embedding_of, initial_state_of, inputs_of, lengths_of
 from fixtures.cases.named import CELLS
 from fixtures.cases.random_numbers import dyadic, odd_integers
 from fixtures.cases.weights import canonical_weights, dense_weights
@@ -489,7 +489,9 @@ def test_initial_states_are_given_and_none_is_zero(case, dtype):
             assert (state.h[at] != c).all()
 
 
-@by_name
+@pytest.mark.parametrize(
+    "case", [case for case in SMALL if case.inputs != "text"], ids=lambda case: case.name
+)
 def test_lengths_are_unsorted_and_only_the_last_row_is_whole(case):
     *others, last = lengths_of(case, 0)
     assert len(others) == case.batch - 1
@@ -498,6 +500,19 @@ def test_lengths_are_unsorted_and_only_the_last_row_is_whole(case):
         assert all(1 <= length < case.time for length in others)
     else:
         assert set(others) <= {1}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in SMALL if case.inputs == "text"], ids=lambda case: case.name
+)
+def test_lengths_of_a_text_are_those_of_its_sentences(case):
+    lengths = lengths_of(case, 0)
+    assert len(lengths) == case.batch
+    assert max(lengths) == case.time
+    assert min(lengths) >= 1
+    embedding = embedding_of(case, "float32", 0)
+    assert embedding is not None
+    assert tuple((embedding.indices != 0).sum(axis=1)) == lengths
 
 
 def test_some_case_has_lengths_in_no_order():
