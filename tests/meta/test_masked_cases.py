@@ -12,6 +12,8 @@ from fixtures.cases import Case, masked, named_cases
 from fixtures.cases.experiments import experiment_of
 from fixtures.cases.inputs import mask_of
 from fixtures.cases.masked import CELLS, PLAIN, WITH_OPTIONS
+from fixtures.cells import RNN
+from fixtures.checks.random_checks import repeat
 from fixtures.errors import BadInput
 from fixtures.model.loop import Loop
 
@@ -134,3 +136,26 @@ def test_a_backward_stack_turns_its_output_once_for_each_layer():
     assert backwards.at_the_output(mask, 2).tolist() == [[True, False, False]]
     assert Loop().at_the_output(mask, 1).tolist() == [[True, False, False]]
     assert repr(backwards) == "Loop(go_backwards=True)"
+
+
+def test_rows_of_one_length_are_sorted_by_hand_as_torch_sorts_them():
+    """With more rows than 16 torch.sort keeps no order among equal ones; of one unit the last bit
+    depends on a row's place in the batch."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    case = Case(
+        name="random-108",
+        about="rows of few lengths",
+        batch=21,
+        time=3,
+        features=2,
+        units=(1,),
+        directions=2,
+        bias="none",
+        initial="default",
+        scale=0.0625,
+        dtypes=("float32",),
+        one_dtype_because="it is the one in which the bits moved",
+        cell=RNN(),
+        mask="right",
+    )
+    repeat("torch-packs-in-many-ways-to-the-same-bits", "torch", case, "float32", seed=77)
