@@ -24,9 +24,9 @@ FILES = ("torch", "keras3", "keras2", "tf1")
 MORE_FILES = ("torch_cells",)
 
 FAMILIES = (
-    "dropout", "files", "fit", "jax_layers", "jax_modes", "keras_backends", "keras_modes",
-    "layer_norm", "litert", "masks", "mlx", "models", "onnx", "openvino", "paddle", "precision",
-    "refusals", "state", "steps", "tf1_modes", "torch_modes", "training",
+    "derivatives", "dropout", "files", "fit", "jax_layers", "jax_modes", "keras_backends",
+    "keras_modes", "layer_norm", "litert", "masks", "mlx", "models", "onnx", "openvino", "paddle",
+    "precision", "refusals", "state", "steps", "tf1_modes", "torch_modes", "training",
 )  # fmt: skip
 """A file for each family of claims whose mutants, of several adapters, stand together; it has
 `CATALOGUES`."""

@@ -1,0 +1,251 @@
+"""Derivatives wrong on purpose: right at first and cut off the second time, forward mode that is
+off, rows in each other's place, and layers that are computed again of something else.
+
+A kernel has a formula of its own for each of these. torch's LSTM of oneDNN had no second derivative
+for a release (<https://github.com/pytorch/pytorch/issues/99413>).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from fixtures.adapters.tf1 import import_tensorflow
+from tests.meta.mutants import Catalogue, keras2, keras3
+from tests.meta.mutants.keras_layers import around
+from tests.meta.mutants.tf1 import nn
+from tests.meta.mutants.torch_cells import around as around_torch
+
+TWICE = "second-gradients-are-the-oracles"
+FORWARD = "directional-derivatives-are-the-oracles"
+EACH_ROW = "gradients-of-each-row-are-those-of-it-alone"
+RECOMPUTED = "recomputed-gradients-are-the-oracles"
+REACH_THE_STATES = "recomputed-gradients-reach-the-states"
+
+TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
+JAX = tuple(Catalogue(name) for name in ("linen", "nnx", "equinox", "haiku"))
+CATALOGUES = (TORCH, KERAS3, KERAS2, TF1, *JAX)
+
+ONCE = "gradient that has no gradient"
+FORWARD_OFF = "forward mode off"
+ROWS = "gradients of rows in each other's place"
+ANEW = "computed again of other inputs"
+STATES_LEFT = "computed again without gradients by states"
+
+
+# torch
+
+
+@TORCH.mutant(ONCE, TWICE)
+def the_lstm_is_differentiated_once(patch):
+    import torch
+
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(_, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(_, gradient):
+            return gradient.detach()
+
+    around_torch(patch, "LSTM", before=lambda _, x, hx: (Once.apply(x), hx))
+
+
+@TORCH.mutant(FORWARD_OFF, FORWARD)
+def forward_mode_is_off(patch):
+    import torch
+
+    healthy = torch.func.jvp
+
+    @functools.wraps(healthy)
+    def jvp(function, primals, tangents, **options):
+        # The inputs stand behind the parameters.
+        own, x, *rest = tangents
+        return healthy(function, primals, (own, 1.001 * x, *rest), **options)
+
+    patch.setattr(torch.func, "jvp", jvp)
+
+
+@TORCH.mutant(ROWS, EACH_ROW)
+def vmapped_gradients_are_rolled(patch):
+    import torch
+    from torch.utils._pytree import tree_map
+
+    healthy = torch.func.vmap
+
+    def vmap(function, *args, **options):
+        of = healthy(function, *args, **options)
+        return lambda *given: tree_map(lambda one: one.roll(1, dims=0), of(*given))
+
+    patch.setattr(torch.func, "vmap", vmap)
+
+
+def checkpoints(patch: Any, change: Callable[[Any, Any, bool], tuple[Any, Any]]) -> None:
+    """torch.utils.checkpoint with `change(x, state, again)` of what a layer is handed."""
+    import torch.utils.checkpoint as module
+
+    healthy = module.checkpoint
+
+    def checkpoint(function, layer, x, state, *args, **options):
+        calls: list[None] = []
+
+        def wrong(x, state):
+            calls.append(None)
+            return function(layer, *change(x, state, len(calls) > 1), *args)
+
+        return healthy(wrong, x, state, **options)
+
+    patch.setattr(module, "checkpoint", checkpoint)
+
+
+@TORCH.mutant(ANEW, RECOMPUTED)
+def a_checkpoint_recomputes_of_other_inputs(patch):
+    checkpoints(patch, lambda x, state, again: (x * (1.001 if again else 1), state))
+
+
+@TORCH.mutant(STATES_LEFT, REACH_THE_STATES)
+def a_checkpoint_leaves_the_states(patch):
+    def change(x, state, _):
+        return x, tuple(one.detach() for one in state)
+
+    checkpoints(patch, change)
+
+
+# Keras and TensorFlow 1
+
+
+def once(x: Any) -> Any:
+    """The same, and its gradient is not differentiated again."""
+    tf = import_tensorflow()
+
+    @tf.custom_gradient
+    def identity(x):
+        return tf.identity(x), tf.stop_gradient
+
+    return identity(x)
+
+
+def recomputes(patch: Any, change: Callable[[list[Any], bool], list[Any]]) -> None:
+    """tf.recompute_grad with `change(arguments, again)` of what a function is handed."""
+    tf = import_tensorflow()
+    healthy = tf.recompute_grad
+
+    def recompute_grad(function):
+        calls: list[None] = []
+
+        def wrong(*args, **options):
+            calls.append(None)
+            return function(*change([*args], len(calls) > 1), **options)
+
+        return healthy(wrong)
+
+    patch.setattr(tf, "recompute_grad", recompute_grad)
+
+
+def _add_to_keras(catalogue: Catalogue, seams: Any) -> None:
+    @catalogue.mutant(ONCE, TWICE)
+    def the_lstm_is_differentiated_once(patch):
+        around(patch, seams, "LSTM", before=lambda _, x, initial, mask: (once(x), initial, mask))
+
+    @catalogue.mutant(FORWARD_OFF, FORWARD)
+    def forward_mode_is_off(patch):
+        accumulator = import_tensorflow().autodiff.ForwardAccumulator
+        healthy = accumulator.jvp
+        patch.setattr(accumulator, "jvp", lambda self, one: 1.001 * healthy(self, one))
+
+    @catalogue.mutant(ROWS, EACH_ROW)
+    def jacobians_are_rolled(patch):
+        tf = import_tensorflow()
+        healthy = tf.GradientTape.jacobian
+
+        def jacobian(self, target, sources, **options):
+            return [tf.roll(one, 1, axis=0) for one in healthy(self, target, sources, **options)]
+
+        patch.setattr(tf.GradientTape, "jacobian", jacobian)
+
+    @catalogue.mutant(ANEW, RECOMPUTED)
+    def layers_are_recomputed_of_other_inputs(patch):
+        def change(args, again):
+            x, *states = args
+            return [x * (1.001 if again else 1), *states]
+
+        recomputes(patch, change)
+
+
+_add_to_keras(KERAS3, keras3.SEAMS)
+_add_to_keras(KERAS2, keras2.SEAMS)
+
+
+@KERAS2.mutant(STATES_LEFT, REACH_THE_STATES)
+def recomputed_layers_leave_the_states(patch):
+    tf = import_tensorflow()
+    recomputes(patch, lambda args, _: [args[0], *map(tf.stop_gradient, args[1:])])
+
+
+@TF1.mutant(ONCE, TWICE)
+def the_loop_is_differentiated_once(patch):
+    module = nn()
+    healthy = module.dynamic_rnn
+    patch.setattr(
+        module, "dynamic_rnn", lambda cell, x, **options: healthy(cell, once(x), **options)
+    )
+
+
+# JAX, the same for each framework
+
+
+def _add_to_jax(catalogue: Catalogue) -> None:
+    @catalogue.mutant(ONCE, TWICE)
+    def what_is_differentiated_twice_is_cut(patch):
+        import jax
+
+        healthy = jax.grad
+
+        def grad(function, argnums=0, **options):
+            of = healthy(function, argnums, **options)
+            return lambda *given: jax.lax.stop_gradient(of(*given))
+
+        patch.setattr(jax, "grad", grad)
+
+    @catalogue.mutant(FORWARD_OFF, FORWARD)
+    def forward_mode_is_off(patch):
+        import jax
+
+        healthy = jax.jvp
+
+        def jvp(function, primals, tangents):
+            own, x, states = tangents
+            return healthy(function, primals, (own, 1.001 * x, states))
+
+        patch.setattr(jax, "jvp", jvp)
+
+    @catalogue.mutant(ROWS, EACH_ROW)
+    def vmapped_gradients_are_rolled(patch):
+        import jax
+
+        healthy = jax.vmap
+
+        def vmap(function, *args, **options):
+            of = healthy(function, *args, **options)
+            return lambda *given: jax.tree.map(lambda one: jax.numpy.roll(one, 1, 0), of(*given))
+
+        patch.setattr(jax, "vmap", vmap)
+
+    @catalogue.mutant(STATES_LEFT, REACH_THE_STATES)
+    def a_checkpoint_leaves_the_states(patch):
+        import jax
+
+        healthy = jax.checkpoint
+
+        def checkpoint(function):
+            return healthy(
+                lambda own, x, states, *more: function(own, x, jax.lax.stop_gradient(states), *more)
+            )
+
+        patch.setattr(jax, "checkpoint", checkpoint)
+
+
+for _catalogue in JAX:
+    _add_to_jax(_catalogue)

@@ -1,0 +1,133 @@
+"""Derivatives beyond the gradients of a loss: along a direction, of the gradients themselves, of
+each row of the batch, and through what is computed again.
+
+A penalty on gradients, meta-learning and a Hessian times a vector go twice through a layer; forward
+mode, per-sample gradients and recomputation are each a way of its own through the same layer, and
+kernels that have one of them need not have the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fixtures.cases import plain, some
+from fixtures.cells import GRU, LSTM, RNN
+from fixtures.checks.compare import assert_each_within_rounding, assert_within_rounding
+from fixtures.claims import claim
+from fixtures.model.experiment import Upstream
+from fixtures.model.weights import arrays_of
+from fixtures.oracle.rounding import gradients_of
+from fixtures.oracle.tangents import derivatives_of, second_gradients_of
+
+
+def smooth(case):
+    """Without kinks, which have no second derivative; nor is one of a layer norm written here."""
+
+    def of(cell):
+        match cell:
+            case LSTM():
+                plain_lstm = replace(cell, projection=None, peepholes=False, coupled=False)
+                return plain_lstm == LSTM()
+            case GRU() | RNN():
+                return cell in (GRU(), GRU(reset_after=False), RNN())
+        return False
+
+    return case.loop.return_sequences and all(map(of, case.cells))
+
+
+def plain_and_smooth(case):
+    return plain(case) and smooth(case)
+
+
+OF_EACH_KIND = ("smallest", "bidirectional", "gru-smallest", "rnn-smallest")
+TWICE = some(
+    smooth, *OF_EACH_KIND, "two-layers", "gru-reset-before-smallest", "peepholes-smallest",
+    "projected-smallest", "masked-right-lstm-two-layers", "masked-right-gru-two-layers-from-zero",
+)  # fmt: skip
+ONE_WAY = some(plain_and_smooth, *OF_EACH_KIND)
+ROW_BY_ROW = some(plain_and_smooth, "smallest", "gru-smallest", "rnn-smallest")
+
+
+@claim(
+    kind="rounding",
+    statement="The gradients of gradients are those of the equations: a loss's gradients, weighed "
+    "with a direction, are differentiated once more by all that goes in.",
+    formula="d <d loss / d everything, direction> / d (x, kernel, recurrent kernel, bias, h0, c0)",
+    cases=TWICE,
+    recipe="second_gradients",
+)
+def test_second_gradients_are_the_oracles(adapter, experiment, direction):
+    found = adapter.second_gradients(experiment, direction)
+    assert_within_rounding(dict(found.tensors()), second_gradients_of(experiment, direction))
+
+
+@claim(
+    kind="rounding",
+    statement="How fast output and final states move along a direction, in forward mode, is what "
+    "the equations say.",
+    formula="d (output, h, c) / d everything @ direction == oracle",
+    cases=ONE_WAY,
+    recipe="directional_derivatives",
+)
+def test_directional_derivatives_are_the_oracles(adapter, experiment, direction):
+    found = adapter.directional_derivatives(experiment, direction)
+    assert_within_rounding(dict(found.tensors()), derivatives_of(experiment, direction))
+
+
+@claim(
+    kind="rounding",
+    statement="The gradients that each row of a batch has by itself, computed for all rows at "
+    "once, are those of a batch of that row alone.",
+    formula="vmap(grad(loss))(x)[b] == grad(loss)(x[b:b + 1])",
+    cases=ROW_BY_ROW,
+    recipe="gradients_of_each_row",
+)
+def test_gradients_of_each_row_are_those_of_it_alone(adapter, experiment):
+    rows = {}
+    for row, found in enumerate(adapter.gradients_of_each_row(experiment)):
+        arrays, alone = arrays_of(found), gradients_of(with_its_loss(experiment, row))
+        rows[f"row {row}"] = (arrays, {name: alone[name] for name in arrays})
+    assert_each_within_rounding(rows)
+
+
+@claim(
+    kind="rounding",
+    statement="The gradients by inputs and weights are the equations' also where a layer is "
+    "computed again on the way back, for its memory.",
+    formula="d loss(recomputed(layer)) / d (x, kernel, recurrent kernel, bias) == oracle",
+    cases=ONE_WAY,
+    recipe="recomputed_gradients",
+)
+def test_recomputed_gradients_are_the_oracles(recipe, oracle_gradients):
+    found = dict(recipe("recomputed_gradients").gradients.tensors())
+    these = [name for name in found if not name.startswith("initial")]
+    assert_within_rounding(
+        {name: found[name] for name in these}, {name: oracle_gradients[name] for name in these}
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="The gradients by the initial states, too, come through a layer that is computed "
+    "again on the way back.",
+    formula="d loss(recomputed(layer)) / d (h0, c0) == oracle",
+    cases=ONE_WAY,
+    recipe="recomputed_gradients",
+)
+def test_recomputed_gradients_reach_the_states(recipe, oracle_gradients):
+    found = dict(recipe("recomputed_gradients").gradients.tensors())
+    these = [name for name in found if name.startswith("initial")]
+    assert_within_rounding(
+        {name: found[name] for name in these}, {name: oracle_gradients[name] for name in these}
+    )
+
+
+def with_its_loss(experiment, row):
+    """One row of the batch, and what the loss weighs it with."""
+    upstream = experiment.upstream
+
+    def only(array):
+        return array[row : row + 1]
+
+    loss = Upstream(only(upstream.output), upstream.h.map(only), upstream.c.map(only))
+    return replace(experiment.in_order([row]), upstream=loss)
