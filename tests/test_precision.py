@@ -248,7 +248,9 @@ def test_torch_int8_weights_are_the_nearest_steps(adapter, experiment):
     statement="Quantised to int8, a layer is as far from float32 as half a step of every weight, "
     "and of every x and h in each call, takes it.",
     formula="output, h_n, c_n == oracle, to within replicas that are half a step away",
-    cases=named("smallest", "bidirectional-two-layers", "two-layers", "gru-smallest"),
+    cases=named(
+        "smallest", "bidirectional-two-layers", "two-layers", "gru-smallest", "projected-smallest"
+    ),
     about=TORCH,
     dtypes=("float32",),
     recipe="quantized",
@@ -260,10 +262,45 @@ def test_torch_int8_is_half_a_step_away(recipe, experiment, run_cache):
 
 @claim(
     kind="rounding",
-    statement="Quantised to float16, an LSTM computes in float32 with weights rounded to float16, "
-    "and rounds nothing else.",
+    statement="Quantised to int8, a step layer is as far from float32, too.",
+    formula="LSTMCell, GRUCell or RNNCell, called at every step == oracle, to within replicas that "
+    "are half a step away",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="quantized_steps",
+)
+def test_torch_int8_steps_are_half_a_step_away(recipe, experiment, run_cache):
+    oracle = quantized_oracle_of(experiment, run_cache.seed)
+    assert_within_rounding(dict(recipe("quantized_steps").tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="`quantize_dynamic` makes other layers of LSTM, GRU and the step layers, refuses "
+    "those without biases, and leaves torch.nn.RNN as it is, without a word.",
+    formula="type(quantize_dynamic(Sequential(layer), {type(layer)})[0])",
+    cases=named("smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="kinds_quantized",
+)
+def test_torch_quantisation_leaves_rnn_as_it_is(recipe):
+    made = ("LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell")
+    assert_structure(
+        recipe("kinds_quantized"),
+        dict.fromkeys(made, "quantised")
+        | dict.fromkeys([f"{name} without biases" for name in made], "refused")
+        | dict.fromkeys(["RNN", "RNN without biases"], "left as it was"),
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Quantised to float16, an LSTM or GRU computes in float32 with weights rounded to "
+    "float16, and rounds nothing else.",
     formula="output, h_n, c_n == oracle of the weights in float16",
-    cases=STACKS,
+    cases=named("two-layers", "bidirectional-two-layers", "gru-two-layers"),
     about=TORCH,
     dtypes=("float32",),
     recipe="with_float16_weights",

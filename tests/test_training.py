@@ -36,6 +36,14 @@ KERAS_2 = About(
     lambda one: one.interface == "keras" and hasattr(one, "trained_by_legacy"),
     because="it is about Keras 2, which has optimizers of two kinds",
 )
+SCALES_LOSSES = About(
+    lambda one: one.interface in ("torch", "keras"),
+    because="it is about torch's and Keras's scaling of losses",
+)
+COUNTS_GOOD_STEPS = About(
+    lambda one: SCALES_LOSSES.picks(one) and not KERAS_2.picks(one),
+    because="Keras 2 counts every step (keras-2-counts-steps-that-are-not-finite)",
+)
 BRINGS_ADAM = About(
     lambda one: one.interface != "numpy",
     because="it is about an Adam that a framework brings, and NumPy brings none",
@@ -458,6 +466,110 @@ def test_keras_2_legacy_optimizers_train_alike(recipe, adapter, experiment, run_
         expected = expected_of(experiment, replace(settings[name], steps=2), run_cache)
         ways |= {f"{name}, {mark}": one for mark, one in pairs(found, expected).items()}
     assert_each_within_rounding(ways)
+
+
+# Losses that are scaled, as gradients of 16 bits need it
+
+
+@claim(
+    kind="exact",
+    statement="A loss that is multiplied by a power of two, and its gradients divided by it again "
+    "before they are cut to a norm, trains float32 to the same bits, also when the power grows.",
+    formula="w(scale * loss; g / scale) == w(loss; g)",
+    cases=named("trained"),
+    about=SCALES_LOSSES,
+    recipe="trained_with_scaled_losses",
+    dtypes=("float32",),
+)
+def test_scaled_losses_move_no_bit(recipe):
+    found = recipe("trained_with_scaled_losses")
+    assert_same_bits(found["scaled"].by_step(), found["unscaled"].by_step())
+
+
+@claim(
+    kind="exact",
+    statement="Where losses are scaled, a step whose gradients are not finite moves no weight.",
+    formula="after good, nan, good, good, inf, good: w[1] == w[0], w[4] == w[3]",
+    cases=named("trained"),
+    about=SCALES_LOSSES,
+    recipe="trained_with_scaled_losses",
+    dtypes=("float32",),
+)
+def test_steps_that_are_not_finite_move_nothing(recipe):
+    found = recipe("trained_with_scaled_losses")["with bad steps"]
+    before = tuple(found.weights[step] for step in (0, 0, 2, 3, 3, 5))
+    assert_same_bits(found.by_step(), replace(found, weights=before).by_step())
+
+
+@claim(
+    kind="exact",
+    statement="In torch and Keras 3 such a step is not counted, and nothing of it remembered: Adam "
+    "goes on as if it had not been.",
+    formula="w(good, nan, good, good, inf, good) == w(good, good, good, good)",
+    cases=named("trained"),
+    about=COUNTS_GOOD_STEPS,
+    recipe="trained_with_scaled_losses",
+    dtypes=("float32",),
+)
+def test_steps_that_are_not_finite_are_not_counted(recipe):
+    found = recipe("trained_with_scaled_losses")
+    unscaled = found["unscaled"].weights
+    after_each = tuple(unscaled[step] for step in (0, 0, 1, 2, 2, 3))
+    expected = replace(found["with bad steps"], weights=after_each)
+    assert_same_bits(found["with bad steps"].by_step(), expected.by_step())
+
+
+@claim(
+    kind="exact",
+    statement="In Keras 2 such a step is counted: Adam corrects its next step, and a schedule sets "
+    "its rate, as if there had been one more.",
+    formula="w(good, nan, good) == w(good, iterations += 1, good)",
+    cases=named("trained"),
+    about=KERAS_2,
+    recipe="trained_counting_bad_steps",
+    dtypes=("float32",),
+)
+def test_keras_2_counts_steps_that_are_not_finite(recipe):
+    found = recipe("trained_with_scaled_losses")["with bad steps"]
+    assert_same_bits(found.by_step(), recipe("trained_counting_bad_steps").by_step())
+
+
+@claim(
+    kind="structure",
+    statement="The scale of losses is halved by a step that is not finite, and doubled after its "
+    "number of good steps, which are counted anew after either.",
+    formula="growth after 2: good, good, good, good: 1, 2, 2, 4; good, nan, good, good, inf, good: "
+    "1, 1/2, 1/2, 1, 1/2, 1/2",
+    cases=named("trained"),
+    about=SCALES_LOSSES,
+    recipe="trained_with_scaled_losses",
+    dtypes=("float32",),
+)
+def test_scales_of_losses_halve_and_double(recipe):
+    found = recipe("trained_with_scaled_losses")
+    assert_structure(
+        {name: found[name].scales for name in ("scaled", "with bad steps")},
+        {
+            "scaled": (2.0**15, 2.0**16, 2.0**16, 2.0**17),
+            "with bad steps": (2.0**15, 2.0**14, 2.0**14, 2.0**15, 2.0**14, 2.0**14),
+        },
+    )
+
+
+@claim(
+    kind="structure",
+    statement="Keras's compile has an optimizer scale losses where the policy of all layers is "
+    "mixed_float16, and in no other case: not where it is the policy of each layer alone.",
+    formula="set_dtype_policy(mixed_float16); compile(SGD()): LossScaleOptimizer; "
+    "LSTM(dtype=mixed_float16): SGD",
+    cases=named("one-step"),
+    about=KERAS,
+    recipe="optimizers_compiled",
+    dtypes=("float32",),
+)
+def test_keras_compile_scales_losses_of_mixed_float16(recipe):
+    found = recipe("optimizers_compiled")
+    assert_structure(found, dict.fromkeys(found, "as it is") | {"mixed_float16": "scales"})
 
 
 # Source B's program

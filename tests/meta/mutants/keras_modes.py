@@ -367,6 +367,8 @@ def checkpoints_are_rounded(patch: Any, adapter: str) -> None:
     patch.setattr(tf.train.Checkpoint, "write", write)
 
 
+@mutant("jit", "a state that is lost", VALUES)
+@mutant("onnx", "a state that is lost", VALUES, of=("keras3",))
 @mutant("savedmodel", "a state that is lost", VALUES, SAME_BITS)
 def exported_models_start_from_zero(patch: Any, adapter: str) -> None:
     def change(call: Any, *arguments: Any, **options: Any) -> Any:
@@ -379,6 +381,7 @@ def exported_models_start_from_zero(patch: Any, adapter: str) -> None:
     in_graphs(patch, adapter, change)
 
 
+@mutant("onnx", "a mask that is lost", MASKED, of=("keras3",), case="masked-right-lstm-two-layers")
 @mutant("savedmodel", "a mask that is lost", MASKED, case="masked-right-lstm-two-layers")
 def exported_models_have_no_mask(patch: Any, adapter: str) -> None:
     def change(call: Any, *arguments: Any, **options: Any) -> Any:

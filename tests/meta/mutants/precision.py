@@ -31,6 +31,8 @@ AUTOCAST_GRADIENTS = "torch-autocast-gradients-are-those-in-bfloat16"
 TO_FLOAT16 = "torch-autocast-to-float16-refuses-an-lstm"
 STEPS = "torch-int8-weights-are-the-nearest-steps"
 INT8 = "torch-int8-is-half-a-step-away"
+INT8_STEPS = "torch-int8-steps-are-half-a-step-away"
+KINDS = "torch-quantisation-leaves-rnn-as-it-is"
 FLOAT16_WEIGHTS = "torch-float16-quantisation-rounds-weights-alone"
 POLICIES = "keras-policies-say-what-is-held-in-what"
 MIXED = "keras-mixed-layers-compute-with-rounded-weights"
@@ -249,6 +251,44 @@ def int8_weights_are_rounded_down(patch):
         return quantize(values - 0.5 * scale, scale, zero_point, dtype)
 
     patch.setattr(framework, "quantize_per_tensor", wrong)
+
+
+@TORCH.mutant("inputs of 4 bits", INT8_STEPS, cases=("smallest", "gru-smallest", "rnn-smallest"))
+def int8_steps_have_inputs_of_4_bits(patch):
+    import torch as framework
+
+    for name in ("LSTMCell", "GRUCell", "RNNCell"):
+        layer = getattr(framework.ao.nn.quantized.dynamic, name)
+
+        def forward(self, x, hx=None, own=layer.forward):
+            return own(self, (x * 4).round() / 4, hx)
+
+        patch.setattr(layer, "forward", forward)
+
+
+@TORCH.mutant("a layer left out in silence", KINDS, cases=("smallest",))
+def grus_are_not_quantized(patch):
+    """As torch.nn.RNN is: of what a table has not nothing is made."""
+    import torch as framework
+
+    own = framework.ao.quantization.quantize_dynamic
+
+    def wrong(model, kinds, **options):
+        return own(model, kinds - {framework.nn.GRU}, **options)
+
+    patch.setattr(framework.ao.quantization, "quantize_dynamic", wrong)
+
+
+@TORCH.mutant("a layer without biases taken", KINDS, cases=("smallest",))
+def layers_without_biases_are_taken(patch):
+    import torch as framework
+
+    own = framework.ao.quantization.quantize_dynamic
+
+    def wrong(model, kinds, **options):
+        return own(model, kinds, **options) if model[0].bias else [framework.nn.Identity()]
+
+    patch.setattr(framework.ao.quantization, "quantize_dynamic", wrong)
 
 
 def around_quantized(patch: Any, before: Callable[..., Any]) -> None:

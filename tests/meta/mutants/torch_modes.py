@@ -30,24 +30,32 @@ TORCH_INFERENCE = Catalogue("torch:inference")
 TORCH_SCRIPT = Catalogue("torch:script")
 TORCH_TRACE = Catalogue("torch:trace")
 TORCH_EXPORT = Catalogue("torch:export")
+TORCH_STRICT = Catalogue("torch:export_strict")
 TORCH_DECOMPOSED = Catalogue("torch:export_decomposed")
 TORCH_COMPILE = Catalogue("torch:compile")
+TORCH_INDUCTOR = Catalogue("torch:inductor")
 TORCH_NO_ONEDNN = Catalogue("torch:no_onednn")
 TORCH_FUNC = Catalogue("torch:func")
 TORCH_COPIED = Catalogue("torch:copied")
 TORCH_SAVED = Catalogue("torch:saved")
+TORCH_EXPORT_SAVED = Catalogue("torch:export_saved")
+TORCH_ONNX_DYNAMO = Catalogue("torch:onnx_dynamo")
 
 CATALOGUES = (
     TORCH_INFERENCE,
     TORCH_SCRIPT,
     TORCH_TRACE,
     TORCH_EXPORT,
+    TORCH_STRICT,
     TORCH_DECOMPOSED,
     TORCH_COMPILE,
+    TORCH_INDUCTOR,
     TORCH_NO_ONEDNN,
     TORCH_FUNC,
     TORCH_COPIED,
     TORCH_SAVED,
+    TORCH_EXPORT_SAVED,
+    TORCH_ONNX_DYNAMO,
 )
 
 
@@ -125,6 +133,7 @@ def lengths_are_frozen(patch: Any) -> None:
 # Exported programs
 
 
+@TORCH_STRICT.mutant("a mode that is not in effect", IN_EFFECT)
 @TORCH_EXPORT.mutant("a mode that is not in effect", IN_EFFECT)
 def a_program_runs_the_layer_itself(patch: Any) -> None:
     import torch
@@ -140,26 +149,31 @@ def a_program_runs_the_layer_itself(patch: Any) -> None:
     patch.setattr(torch.export.ExportedProgram, "module", lambda _: models[-1])
 
 
-@TORCH_EXPORT.mutant("the initial state is dropped", VALUES, SAME_BITS)
-def export_drops_the_state(patch: Any) -> None:
+def another_model_in(patch: Any, owner: Any, name: str, forward: Callable[..., Any]) -> None:
+    """`torch.export.export` and the like, given a model that calls `forward(model, x, state)`."""
     import torch
 
-    own = torch.export.export
+    own = getattr(owner, name)
 
-    class Stateless(torch.nn.Module):  # type: ignore[misc]
+    class Another(torch.nn.Module):  # type: ignore[misc]
         def __init__(self, model: Any) -> None:
             super().__init__()
             self.model = model
 
         def forward(self, x: Any, state: Any = None) -> Any:
-            del state
-            return self.model(x)
+            return forward(self.model, x, state)
 
     patch.setattr(
-        torch.export,
-        "export",
-        lambda model, *rest, **options: own(Stateless(model), *rest, **options),
+        owner, name, lambda model, *rest, **options: own(Another(model), *rest, **options)
     )
+
+
+@TORCH_STRICT.mutant("the initial state is dropped", VALUES, SAME_BITS)
+@TORCH_EXPORT.mutant("the initial state is dropped", VALUES, SAME_BITS)
+def export_drops_the_state(patch: Any) -> None:
+    import torch
+
+    another_model_in(patch, torch.export, "export", lambda model, x, _: model(x))
 
 
 @TORCH_EXPORT.mutant("a layer that is changed by what is made of it", LEFT_ALONE, cases=SMALLEST)
@@ -213,6 +227,7 @@ def nothing_is_decomposed(patch: Any) -> None:
 # torch.compile
 
 
+@TORCH_INDUCTOR.mutant("a mode that is not in effect", IN_EFFECT)
 @TORCH_COMPILE.mutant("a mode that is not in effect", IN_EFFECT)
 def nothing_is_compiled(patch: Any) -> None:
     import torch
@@ -251,6 +266,21 @@ def compiled_states_get_no_gradient(patch: Any) -> None:
     patch.setattr(torch, "compile", compiled)
 
 
+@TORCH_INDUCTOR.mutant("the initial state is dropped", VALUES, cases=SMALLEST)
+@TORCH_COMPILE.mutant("the initial state is dropped", VALUES, cases=SMALLEST)
+def compiled_layers_begin_at_zero(patch: Any) -> None:
+    import torch
+
+    own = torch.compile
+
+    def compiled(model: Any, **options: Any) -> Any:
+        made = own(model, **options)
+        return lambda x, state: made(x, tuple(map(torch.zeros_like, state)))
+
+    patch.setattr(torch, "compile", compiled)
+
+
+@TORCH_INDUCTOR.mutant("made anew for other sizes", OTHER_BATCH, OTHER_LENGTH, cases=SMALLEST)
 @TORCH_COMPILE.mutant("made anew for other sizes", OTHER_BATCH, OTHER_LENGTH, cases=SMALLEST)
 def every_size_is_compiled_anew(patch: Any) -> None:
     import torch
@@ -369,6 +399,69 @@ def weights_are_saved_in_half(patch: Any) -> None:
     )
 
 
+def save_another_program(patch: Any, change: Callable[[str, Any], Any]) -> None:
+    """`torch.export.save` with each weight changed, of which it is given the name."""
+    import torch
+
+    own = torch.export.save
+
+    def save(program: Any, *rest: Any, **options: Any) -> None:
+        with torch.no_grad():
+            for name, one in program.state_dict.items():
+                one.copy_(change(name, one))
+        own(program, *rest, **options)
+
+    patch.setattr(torch.export, "save", save)
+
+
+@TORCH_EXPORT_SAVED.mutant("the backward half is lost", VALUES, WEIGHTS, cases=BIDIRECTIONAL)
+def programs_are_saved_without_their_backward_half(patch: Any) -> None:
+    save_another_program(patch, lambda name, one: one * (not name.endswith("_reverse")))
+
+
+@TORCH_EXPORT_SAVED.mutant("saved in less precision", SAME_BITS)
+def programs_are_saved_in_half(patch: Any) -> None:
+    save_another_program(patch, lambda _, one: one.half().to(one.dtype))
+
+
+# ONNX
+
+
+@TORCH_ONNX_DYNAMO.mutant("a mode that is not in effect", IN_EFFECT)
+def steps_are_written_for_nodes(patch: Any) -> None:
+    """As of layers that the exporter has no operator for."""
+    import torch
+
+    own = torch.onnx.export
+
+    def export(model: Any, arguments: Any, path: str, **options: Any) -> Any:
+        program = torch.export.export(model, arguments).run_decompositions()
+        return own(program, (), path, **options)
+
+    patch.setattr(torch.onnx, "export", export)
+
+
+@TORCH_ONNX_DYNAMO.mutant("h and c are exchanged", VALUES)
+def exported_nodes_take_c_for_h(patch: Any) -> None:
+    import torch
+
+    another_model_in(
+        patch, torch.onnx, "export", lambda model, x, state: model(x, (state[1], state[0]))
+    )
+
+
+@TORCH_ONNX_DYNAMO.mutant("h_n has a fourth axis", VALUES)
+def exported_nodes_keep_the_axis_of_directions(patch: Any) -> None:
+    """Y_h and Y_c have one of each layer's directions, and those of the layers are stacked."""
+    import torch
+
+    def forward(model: Any, x: Any, state: Any) -> Any:
+        output, states = model(x, state)
+        return output, tuple(one[:, None] for one in states)
+
+    another_model_in(patch, torch.onnx, "export", forward)
+
+
 def dropping_nothing(patch: Any) -> None:
     """What a compiled stack does: docs/upstream/torch-compiled-stacks-drop-nothing.md."""
     import torch
@@ -381,5 +474,5 @@ def dropping_nothing(patch: Any) -> None:
     patch.setattr(torch._VF, "lstm", lstm)
 
 
-for catalogue in (TORCH_TRACE, TORCH_EXPORT, TORCH_FUNC, TORCH_NO_ONEDNN):
+for catalogue in (TORCH_TRACE, TORCH_EXPORT, TORCH_STRICT, TORCH_FUNC, TORCH_NO_ONEDNN):
     catalogue.add("stacks-drop-nothing", "no dropout in training", (DROPS,), dropping_nothing)

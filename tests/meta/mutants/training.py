@@ -33,6 +33,15 @@ ROUNDED = "rates-are-rounded-to-float32"
 ON_BATCH = "keras-train-on-batch-returns-the-batchs-loss"
 EACH, NOT_GLOBAL = "keras-clipnorm-is-for-each-variable", "keras-clipnorm-is-not-the-global-norm"
 
+SCALED = "scaled-losses-move-no-bit"
+BAD_STEPS = "steps-that-are-not-finite-move-nothing"
+NOT_COUNTED = "steps-that-are-not-finite-are-not-counted"
+COUNTED = "keras-2-counts-steps-that-are-not-finite"
+SCALES = "scales-of-losses-halve-and-double"
+COMPILED = "keras-compile-scales-losses-of-mixed-float16"
+
+UNSCALED = "gradients are not divided by what the loss was multiplied by"
+TAKEN = "a step that is not finite is taken"
 STALE = "gradients of the step before are still there"
 COUNT = "a loss averaged over another count"
 SIGN = "momentum with the wrong sign"
@@ -372,6 +381,156 @@ def adam_counts_every_part_of_a_step(patch):
 def legacy_adam_has_the_epsilon_of_tensorflow(patch):
     keras = adapters()["keras2"].keras()  # type: ignore[attr-defined]
     unless_told(patch, keras.optimizers.legacy.Adam, epsilon=1e-8)
+
+
+# Losses that are scaled
+
+
+@TORCH.mutant("gradients unscaled after they are cut", SCALED, cases=CASES)
+def gradients_are_cut_before_they_are_unscaled(patch):
+    """As in a loop without `unscale_`, where `step` does it:
+    <https://docs.pytorch.org/docs/stable/notes/amp_examples.html>."""
+    import torch
+
+    own, scaler = torch.nn.utils.clip_grad_norm_, torch.amp.GradScaler
+    factors: list[float] = []
+
+    def unscale(healthy, self, optimizer):
+        factors.append(self.get_scale())
+        healthy(self, optimizer)
+
+    def clip(parameters, norm):
+        for one in parameters:
+            one.grad *= factors[-1]
+        own(parameters, norm)
+        for one in parameters:
+            one.grad /= factors[-1]
+
+    around(patch, scaler, "unscale_", unscale)
+    patch.setattr(torch.nn.utils, "clip_grad_norm_", clip)
+
+
+@TORCH.mutant(TAKEN, BAD_STEPS, NOT_COUNTED, cases=CASES)
+def a_scaler_steps_over_everything(patch):
+    import torch
+
+    patch.setattr(
+        torch.amp.GradScaler, "_maybe_opt_step",
+        lambda self, optimizer, _, *args, **options: optimizer.step(*args, **options),
+    )  # fmt: skip
+
+
+@TORCH.mutant("the scale of losses falls to a quarter", SCALES, cases=CASES)
+def a_scaler_backs_off_too_far(patch):
+    import torch
+
+    def wrong(healthy, self, *args, **options):
+        healthy(self, *args, **options)
+        self._backoff_factor = 0.25
+
+    around(patch, torch.amp.GradScaler, "__init__", wrong)
+
+
+@KERAS3.mutant(UNSCALED, SCALED, cases=CASES)
+def losses_are_scaled_by_the_first_scale(patch):
+    """And gradients divided by the one that grew."""
+    import keras
+
+    patch.setattr(
+        keras.optimizers.LossScaleOptimizer, "scale_loss",
+        lambda self, loss: loss * self.initial_scale,
+    )  # fmt: skip
+
+
+@KERAS3.mutant(TAKEN, BAD_STEPS, NOT_COUNTED, SCALES, cases=CASES)
+def every_gradient_is_finite(patch):
+    import keras
+
+    patch.setattr(
+        keras.optimizers.LossScaleOptimizer, "check_finite", lambda *_: keras.ops.array(True)
+    )
+
+
+@KERAS3.mutant("a step that is left out is counted", NOT_COUNTED, cases=CASES)
+def left_out_steps_are_counted(patch):
+    """As Keras 2 does it, on purpose."""
+    import keras
+
+    def wrong(healthy, self):
+        healthy(self)
+        self.inner_optimizer.iterations.assign_add(1)
+
+    around(patch, keras.optimizers.LossScaleOptimizer, "_stateful_handle_non_finite_grads", wrong)
+
+
+@KERAS3.mutant("gradients cut before they are unscaled", SCALED, cases=CASES)
+def the_inner_optimizer_is_given_scaled_gradients_to_cut(patch):
+    import keras
+
+    def wrong(healthy, self, gradients, variables=None):
+        inner = self.inner_optimizer
+        norm, inner.global_clipnorm = inner.global_clipnorm, None
+        whole = keras.ops.sqrt(sum(keras.ops.sum(one**2) for one in gradients))
+        share = norm / keras.ops.maximum(whole, norm) if norm else 1.0
+        healthy(self, [one * share for one in gradients], variables)
+        inner.global_clipnorm = norm
+
+    around(patch, keras.optimizers.LossScaleOptimizer, "_stateful_handle_finite_grads", wrong)
+
+
+@KERAS3.mutant("losses of mixed_float16 are not scaled", COMPILED, cases=("one-step",))
+def nothing_is_scaled_by_itself(patch):
+    import keras
+
+    def wrong(healthy, self, *args, **options):
+        healthy(self, *args, **{"auto_scale_loss": False, **options})
+
+    around(patch, keras.Sequential, "compile", wrong)
+
+
+def loss_scales() -> Any:
+    keras = adapters()["keras2"].keras()  # type: ignore[attr-defined]
+    return importlib.import_module(keras.mixed_precision.LossScaleOptimizer.__module__)
+
+
+@KERAS2.mutant(UNSCALED, SCALED, cases=CASES)
+def gradients_are_divided_by_the_first_scale(patch):
+    optimizer = loss_scales().LossScaleOptimizerV3
+    patch.setattr(
+        optimizer, "get_unscaled_gradients",
+        lambda self, gradients: [one / self.initial_scale for one in gradients],
+    )  # fmt: skip
+
+
+@KERAS2.mutant(TAKEN, BAD_STEPS, COUNTED, SCALES, cases=CASES)
+def no_gradient_is_infinite(patch):
+    import tensorflow as tf
+
+    patch.setattr(loss_scales(), "_is_all_finite", lambda _: tf.constant(True))
+
+
+@KERAS2.mutant("a step that is left out is not counted", COUNTED, cases=CASES)
+def left_out_steps_are_not_counted(patch):
+    """As Keras 3 does it."""
+    import tensorflow as tf
+
+    def wrong(healthy, self, *args, **options):
+        before = tf.identity(self._optimizer.iterations)
+        scale = tf.identity(self.loss_scale)
+        result = healthy(self, *args, **options)
+        if self.loss_scale < scale:
+            self._optimizer.iterations.assign(before)
+        return result
+
+    around(patch, loss_scales().LossScaleOptimizerV3, "apply_gradients", wrong)
+
+
+@KERAS2.mutant("losses of mixed_float16 are not scaled", COMPILED, cases=("one-step",))
+def no_optimizer_is_wrapped(patch):
+    keras = adapters()["keras2"].keras()  # type: ignore[attr-defined]
+    patch.setattr(
+        keras.Model, "_get_optimizer", lambda _, optimizer: keras.optimizers.get(optimizer)
+    )
 
 
 # TensorFlow 1
