@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from fixtures.adapters.base import BACKEND
-from fixtures.cases import named
+from fixtures.cases import every, kinds, named, some
 from fixtures.cases.dropout import (
     candidate,
     doubled,
@@ -26,6 +26,7 @@ from fixtures.cases.dropout import (
     showing_reset,
     with_input_mask,
 )
+from fixtures.cells import GRU
 from fixtures.checks.compare import (
     assert_different,
     assert_each_within_rounding,
@@ -38,14 +39,49 @@ from fixtures.model.experiment import Upstream
 from fixtures.model.perlayer import PerLayer, State
 from fixtures.oracle.rounding import gradients_of, oracle_of
 
-STACKS = named("two-layers", "gru-two-layers", "rnn-two-layers")
+
+def shows_inputs(case):
+    """One layer whose output shows all of its inputs, a unit for each; a bias holds its gates
+    half open."""
+    a_layer = kinds.layers(case) and kinds.single(case) and kinds.with_bias(case)
+    return a_layer and case.features <= case.units[0]
+
+
+def shows_masks(case):
+    """The same, of so few rows that the oracle can be asked for each, which has masks of its own;
+    and where the masks of the state can be read off for each gate. Reset before, r shows only in
+    the units of the state that the candidate keeps."""
+    resets_before = case.cell == GRU(reset_after=False)
+    return shows_inputs(case) and kinds.few_rows(case) and not resets_before
+
+
+def resets_before(case):
+    """A GRU whose resets show, unit after unit, in as many runs as it has units."""
+    its_cell = case.cell == GRU(reset_after=False)
+    return its_cell and shows_inputs(case) and kinds.few_rows(case) and case.units[0] <= 8
+
+
+def shows_what_is_between(case):
+    """Two layers, the upper of which has a unit for each element of what the lower hands on."""
+    a_stack = kinds.layers(case) and kinds.two_layers(case) and kinds.with_bias(case)
+    return a_stack and case.units[0] <= case.units[1]
+
+
+def forward_of_two(case):
+    return shows_what_is_between(case) and kinds.forward(case)
+
+
+STACKS = some(
+    kinds.all_of(kinds.layers, kinds.several_layers),
+    "two-layers", "gru-two-layers", "rnn-two-layers",
+)  # fmt: skip
 """Two layers of every cell: the least that torch drops anything of."""
 
-ONE_LAYER = named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest")
+ONE_LAYER = some(
+    shows_inputs, "smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest"
+)
 WITH_GATES = named("smallest", "gru-smallest")
-READABLE = named("smallest", "gru-smallest", "rnn-smallest")
-"""Where the masks of the state can be read off for each gate. Reset before, r shows only in the
-units of the state that the candidate keeps."""
+READABLE = some(shows_masks, "smallest", "gru-smallest", "rnn-smallest")
 
 KEEPS_MASKS = About(
     lambda one: one.interface == "keras" and not one.input_masks_change,
@@ -160,7 +196,13 @@ def test_a_second_training_call_drops_others(recipe, oracle):
     kind="exact",
     statement="From the same seed the same masks are drawn.",
     formula="layer(x; training=True, seed=s) == layer(x; training=True, seed=s) built anew",
-    cases=STACKS,
+    cases=some(
+        kinds.all_of(kinds.layers, kinds.several_layers),
+        "two-layers",
+        "gru-two-layers",
+        "rnn-two-layers",
+        "rnn-bidirectional-two-layers",
+    ),
     recipe="dropout_again",
     dtypes=("float32",),
 )
@@ -238,7 +280,8 @@ def layers_apart(adapter, experiment, found, oracle):
     "and drops nothing of the states or of the last layer's output.",
     formula="h[1] = layer_1(2 * mask * layer_0(x)); output == h[1]; mask [batch, time, "
     "directions * units]",
-    cases=named(
+    cases=some(
+        shows_what_is_between,
         "two-layers",
         "bidirectional-two-layers",
         "gru-two-layers",
@@ -258,7 +301,7 @@ def test_torch_dropout_is_between_layers(adapter, recipe, experiment, oracle):
     kind="rounding",
     statement="So it does of packed rows: of each up to its own end.",
     formula="h[1] = layer_1(pack(2 * mask * layer_0(pack(x))))",
-    cases=named("two-layers", "gru-bidirectional-two-layers"),
+    cases=some(shows_what_is_between, "two-layers", "gru-bidirectional-two-layers"),
     about=TORCH,
     recipe="dropout",
     dtypes=("float32",),
@@ -273,7 +316,13 @@ def test_torch_dropout_of_packed_rows_is_between_layers(adapter, experiment, ora
     kind="exact",
     statement="Dropout of a torch layer that has no other on top does nothing, in training too.",
     formula="torch.nn.LSTM(num_layers=1, dropout=0.5).train()(x) == torch.nn.LSTM()(x)",
-    cases=named("smallest", "bidirectional", "gru-smallest", "rnn-smallest"),
+    cases=some(
+        kinds.all_of(kinds.layers, kinds.one_layer),
+        "smallest",
+        "bidirectional",
+        "gru-smallest",
+        "rnn-smallest",
+    ),
     about=TORCH,
     recipe="dropout",
 )
@@ -316,7 +365,7 @@ def test_torch_draws_a_mask_for_every_step(adapter, experiment):
     kind="rounding",
     statement="Gradients go through what was kept, doubled, and not through what was dropped.",
     formula="d loss / d layer_0(x) = 2 * mask * d loss / d layer_1's inputs",
-    cases=named("two-layers", "gru-two-layers", "rnn-two-layers"),
+    cases=some(forward_of_two, "two-layers", "gru-two-layers", "rnn-two-layers"),
     about=TORCH,
     recipe="dropped_gradients",
 )
@@ -397,7 +446,7 @@ def test_keras_recurrent_dropout_is_of_the_state(adapter, recipe, experiment):
     statement="A GRU that resets before drops the state on its way into each gate, too: it resets "
     "what `recurrent_dropout` keeps for the candidate.",
     formula="n = tanh(x @ kernel + (r * 2 * mask[n] * h) @ recurrent_kernel + bias)",
-    cases=named("gru-reset-before-smallest"),
+    cases=some(resets_before, "gru-reset-before-smallest"),
     about=KERAS,
     recipe="recurrent_dropout",
     dtypes=("float32",),
@@ -673,7 +722,7 @@ def test_keras_cells_in_one_loop_draw_new_masks(adapter, experiment, oracle):
     "step, a mask for each gate.",
     formula="RNN(cell)(x): gate = (2 * mask_x[gate] * x) @ kernel + (2 * mask_h[gate] * h) @ "
     "recurrent_kernel + bias",
-    cases=named("gru-smallest"),
+    cases=some(lambda case: shows_masks(case) and case.cell == GRU(), "gru-smallest"),
     about=KERAS,
     recipe="dropped_in_one_loop",
     dtypes=("float32",),
@@ -728,7 +777,7 @@ def test_keras_fit_draws_new_masks(adapter, experiment):
     statement="Beside a mask Keras's LSTM drops the same elements at every step that counts, and "
     "leaves the state of the others alone.",
     formula="h, c after layer(x, mask, training=True) == those of each row cut short",
-    cases=named("smallest"),
+    cases=some(kinds.all_of(shows_masks, every), "smallest"),
     about=KERAS,
     recipe="recurrent_dropout",
     dtypes=("float32",),
@@ -752,8 +801,18 @@ def test_keras_dropout_beside_a_mask_is_what_it_is_alone(adapter, experiment):
 
 # TensorFlow 1
 
-TF1_CELLS = named("smallest", "gru-reset-before-smallest", "rnn-smallest")
-WITHOUT_C = named("gru-reset-before-smallest", "rnn-smallest")
+TF1_CELLS = some(shows_inputs, "smallest", "gru-reset-before-smallest", "rnn-smallest")
+
+
+def step_by_step(case):
+    """From a state that is given, and of so few steps that the oracle can be asked for each."""
+    return shows_inputs(case) and kinds.given(case) and kinds.in_parts(case)
+
+
+WITHOUT_C = some(
+    lambda case: step_by_step(case) and not every(case),
+    "gru-reset-before-smallest", "rnn-smallest",
+)  # fmt: skip
 
 
 @claim(
@@ -772,6 +831,18 @@ def test_tf1_input_dropout_is_of_the_inputs(adapter, recipe, experiment):
     assert_within_rounding(dict(recipe("dropout").tensors()), dict(expected.tensors()))
 
 
+def each_step_after_dropped(experiment, output, mask):
+    """The output of every step of a cell without c, and what the oracle says of it where that of
+    the step before came in dropped and doubled."""
+    state, ways = experiment.initial, {}
+    for t in range(experiment.time):
+        if t > 0:
+            state = State(PerLayer(((doubled(output[:, t - 1], mask[:, t]),),)))
+        step = replace(experiment, dense=None).only_step(t, state)
+        ways[f"step {t}"] = (output[:, t : t + 1], oracle_of(step).output)
+    return ways
+
+
 @claim(
     kind="rounding",
     statement="With state_keep_prob=0.5 the next step sees the dropped and doubled h in all of the "
@@ -784,15 +855,8 @@ def test_tf1_input_dropout_is_of_the_inputs(adapter, recipe, experiment):
 )
 def test_tf1_state_dropout_is_what_the_next_step_sees(adapter, recipe, experiment):
     mask = masks(adapter, experiment, "recurrent_kernel", state_keep_prob=0.5)
-    output, ways = recipe("dropout_state_half").output, {}
-    state = experiment.initial
-    for t in range(experiment.time):
-        if t > 0:
-            dropped = doubled(output[:, t - 1], mask[:, t])
-            state = State(experiment.initial.h.map(lambda _, dropped=dropped: dropped))
-        step = replace(experiment, dense=None).only_step(t, state)
-        ways[f"step {t}"] = (output[:, t : t + 1], oracle_of(step).output)
-    assert_each_within_rounding(ways)
+    output = recipe("dropout_state_half").output
+    assert_each_within_rounding(each_step_after_dropped(experiment, output, mask))
 
 
 @claim(
@@ -800,7 +864,7 @@ def test_tf1_state_dropout_is_what_the_next_step_sees(adapter, recipe, experimen
     statement="With state_keep_prob=0.5 an LSTM goes on from h dropped and doubled, other elements "
     "at every step, and from c as it is.",
     formula="h[t], c[t] = cell(x[t], 2 * mask[t] * h[t - 1], c[t - 1]); output[t] == h[t]",
-    cases=named("smallest"),
+    cases=some(kinds.all_of(step_by_step, every), "smallest"),
     about=TF1,
     recipe="dropout_state_half",
     dtypes=("float32",),
@@ -825,7 +889,12 @@ def test_tf1_state_dropout_leaves_c_alone(adapter, experiment):
     statement="With variational_recurrent an LSTM goes on with the same elements of h dropped and "
     "doubled at every step, and with c as it is.",
     formula="gates = x @ kernel + (2 * mask * h) @ recurrent_kernel + bias",
-    cases=named("smallest-from-zero"),
+    cases=some(
+        lambda case: (
+            shows_masks(case) and every(case) and kinds.from_zero(case) and kinds.in_parts(case)
+        ),
+        "smallest-from-zero",
+    ),
     about=TF1,
     dtypes=("float32",),
 )
@@ -842,6 +911,43 @@ def test_tf1_variational_dropout_is_of_h_at_every_step(adapter, experiment):
         for row, pair in ways.items()
     }
     assert_each_within_rounding(without_h)
+
+
+@claim(
+    kind="rounding",
+    statement="With variational_recurrent a cell without c goes on with h dropped and doubled, the "
+    "same elements at every step and of every row.",
+    formula="h[t] = cell(x[t], 2 * mask * h[t - 1]); output[t] == h[t]",
+    cases=WITHOUT_C,
+    about=TF1,
+    dtypes=("float32",),
+)
+def test_tf1_variational_dropout_is_of_the_state(adapter, experiment):
+    keep = {"state_keep_prob": 0.5, "variational_recurrent": True}
+    found = masks(adapter, experiment, "recurrent_kernel", **keep)
+    mask = np.broadcast_to(found[:1, 1:2], found.shape)
+    output = adapter.dropped(experiment, **keep).output
+    assert_each_within_rounding(each_step_after_dropped(experiment, output, mask))
+
+
+@claim(
+    kind="exact",
+    statement="With variational_recurrent the same elements of the output are dropped, and the "
+    "others doubled, at every step and of every row; the state is left alone.",
+    formula="DropoutWrapper(cell, output_keep_prob=0.5, variational_recurrent=True)(x) == "
+    "2 * mask * cell(x), state",
+    cases=some(
+        kinds.all_of(kinds.layers, kinds.single),
+        "smallest", "gru-reset-before-smallest", "rnn-smallest",
+    ),
+    about=TF1,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_tf1_variational_dropout_is_of_the_outputs(run, adapter, experiment):
+    dropped = adapter.dropped(experiment, output_keep_prob=0.5, variational_recurrent=True)
+    mask = dropped.output[0, 0] != 0
+    expected = dict(run.tensors()) | {"output": 2 * run.output * mask}  # -0 of what is below 0
+    assert_same_bits(dict(dropped.tensors()), expected)
 
 
 @claim(

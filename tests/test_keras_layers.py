@@ -6,10 +6,12 @@ oracle but the sigmoid.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from fixtures.cases import named, of_cell, other_cells
-from fixtures.cells import GRU, RNN
+from fixtures.cases import kinds, named, of_cell, other_cells, some
+from fixtures.cells import GRU, LSTM, RNN
 from fixtures.checks.compare import (
     assert_same_bits,
     assert_structure,
@@ -17,17 +19,21 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import KERAS, claim
-from fixtures.oracle.rounding import concatenated
+from fixtures.oracle.rounding import concatenated, oracle_of
 from fixtures.oracle.sites import sigmoid
 
 BOTH_GRUS = of_cell(GRU(), GRU(reset_after=False))
 LAYERS = ("gru", "gru-reset-before", "rnn")
 SHAPES = ("smallest", "smallest-from-zero", "two-layers", "bidirectional-two-layers", "no-bias")
-SHORT = named(
+SHORT = some(
+    kinds.all_of(kinds.layers, kinds.few_steps),
     "smallest", "two-layers", "bidirectional",
     *(f"{layer}-{shape}" for layer in LAYERS for shape in SHAPES),
 )  # fmt: skip
 """The three layers of Keras, at a few steps each."""
+
+
+STACKED_CELLS = kinds.all_of(kinds.plain, kinds.forward, kinds.several_layers, kinds.few_steps)
 
 
 def one_step_from_given(case):
@@ -103,7 +109,10 @@ def test_keras_simple_rnn_is_one_sum(run, experiment, oracle):
     statement="`activation` is what Keras's LSTM puts the candidate and the cell state through; "
     "the gates are left as they are.",
     formula="c' = sigmoid(f) * c + sigmoid(i) * relu(c~); h' = sigmoid(o) * relu(c')",
-    cases=named("relu-smallest"),
+    cases=some(
+        kinds.all_of(of_cell(LSTM(activation="relu")), kinds.single, kinds.given, kinds.with_bias),
+        "relu-smallest",
+    ),
     about=KERAS,
 )
 def test_keras_activation_is_the_candidates_and_the_outputs(adapter, experiment, oracle):
@@ -190,7 +199,9 @@ def test_keras_time_major_is_a_transposition_of_every_layer(run, recipe):
     statement="The merge modes sum, mul and ave combine the outputs of both directions element by "
     "element; concat keeps them side by side, and None apart.",
     formula="forward + backward; forward * backward; (forward + backward) / 2; [forward, backward]",
-    cases=named("bidirectional", "square-bidirectional", "bidirectional-two-layers", *(
+    cases=some(
+        kinds.all_of(kinds.layers, kinds.two_directions, kinds.few_steps),
+        "bidirectional", "square-bidirectional", "bidirectional-two-layers", *(
         f"{layer}-bidirectional-two-layers" for layer in LAYERS)),
     about=KERAS,
     dtypes=("float32",),
@@ -245,7 +256,9 @@ def test_keras_unrolled_is_the_loop(run, recipe, oracle):
     "bottom cell first; called at once or as a model.",
     formula="RNN(StackedRNNCells([cell, cell]))(x) == layer(layer(x))",
     sources=["A3"],
-    cases=named("two-widths", "three-widths", "two-layers", "two-layers-from-zero", *(
+    cases=some(
+        STACKED_CELLS,
+        "two-widths", "three-widths", "two-layers", "two-layers-from-zero", *(
         f"{layer}-two-widths" for layer in LAYERS), "all-variants-two-layers",
         "mixed-lstm-gru", "mixed-gru-lstm"),
     about=KERAS,
@@ -283,7 +296,7 @@ def test_keras_stacked_cells_states_are_cell_by_cell(adapter, experiment, case):
     statement="Stacked cells of different kinds go on from the states that they returned.",
     formula="rnn(x[:, n:], initial_state=states of rnn(x[:, :n])) == rnn(x)[:, n:]",
     sources=["A7", "D3"],
-    cases=named("mixed-lstm-gru"),
+    cases=some(kinds.all_of(STACKED_CELLS, kinds.in_parts), "mixed-lstm-gru"),
     about=KERAS,
     recipe="stacked_cells_in_halves",
     dtypes=("float32",),
@@ -295,11 +308,65 @@ def test_keras_stacked_cells_go_on_from_their_states(run, recipe, oracle):
     )
 
 
+def same_last_feature(experiment):
+    """The case with the last feature of the first step at every step."""
+    inputs = experiment.inputs.copy()
+    inputs[..., -1] = inputs[:, :1, -1]
+    return replace(experiment, inputs=inputs)
+
+
+OF_TWO_INPUTS = some(
+    lambda case: (
+        kinds.layers(case)
+        and kinds.single(case)
+        and kinds.from_zero(case)
+        and kinds.few_steps(case)
+        and case.features > 1
+    ),
+    "smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero",
+)  # fmt: skip
+"""One layer that may be given one of its features by another way."""
+
+
+@claim(
+    kind="rounding",
+    statement="A cell of one's own inside `RNN` that takes `constants` is given them at every "
+    "step, as attention needs its memory: called at once, or as a model.",
+    formula="RNN(cell of [x, c])(x, constants=[c]) == layer(x beside c at every step)",
+    cases=OF_TWO_INPUTS,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_cells_take_constants(adapter, experiment):
+    experiment = same_last_feature(experiment)
+    runs = adapter.with_constants(experiment)
+    assert_ways_agree(
+        {way: dict(run.tensors()) for way, run in runs.items()},
+        dict(oracle_of(replace(experiment, dense=None)).tensors()),
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="A cell of one's own inside `RNN` may take a pair of inputs: a step of each at a "
+    "time.",
+    formula="RNN(cell of [x, y])((x, y)) == layer(x beside y)",
+    cases=OF_TWO_INPUTS,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_cells_take_nested_inputs(adapter, experiment, oracle):
+    runs = adapter.of_two_inputs(experiment)
+    assert_ways_agree(
+        {way: dict(run.tensors()) for way, run in runs.items()}, dict(oracle.tensors())
+    )
+
+
 @claim(
     kind="rounding",
     statement="A list of cells inside an `RNN` of some precision is computed in that precision.",
     formula="RNN([cell, cell], dtype=dtype)(x) == layer(layer(x)) in that dtype",
-    cases=named("two-layers", "two-widths", "gru-two-layers", "rnn-two-layers"),
+    cases=some(STACKED_CELLS, "two-layers", "two-widths", "gru-two-layers", "rnn-two-layers"),
     about=KERAS,
     recipe="list_of_cells",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fixtures.cases import every, named, some
+from fixtures.cases import every, kinds, some
 from fixtures.checks.compare import assert_ways_agree
 from fixtures.claims import claim
 from fixtures.model.perlayer import PerLayer
@@ -45,7 +45,9 @@ def test_a_stack_is_its_layers_one_after_another(run, adapter, experiment, oracl
     "called by hand), called once per step, gives what its layer gives.",
     formula="cell(x[:, t], (h, c)) for t in order == lstm(x)",
     sources=["C7", "D3"],
-    cases=named("smallest", "two-layers", "no-bias"),
+    cases=some(
+        kinds.all_of(every, kinds.forward, kinds.few_steps), "smallest", "two-layers", "no-bias"
+    ),
     recipe="steps",
 )
 def test_the_lstms_step_layer_gives_what_the_layer_gives(recipe, run, oracle):

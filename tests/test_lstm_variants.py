@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import named, of_cell, other_cells
+from fixtures.cases import kinds, named, of_cell, other_cells, some
 from fixtures.cells import LSTM
 from fixtures.checks.compare import (
     assert_different,
@@ -17,6 +17,13 @@ from fixtures.checks.compare import (
 from fixtures.claims import TORCH, claim
 from fixtures.oracle.rounding import concatenated, oracle_of
 from fixtures.oracle.sites import sigmoid
+
+
+def projected(case):
+    """One layer of LSTMs that project and do nothing else that is unusual."""
+    width = getattr(case.cell, "projection", None)
+    return width is not None and of_cell(LSTM(projection=width))(case) and kinds.single(case)
+
 
 PEEPHOLES = of_cell(LSTM(peepholes=True))
 CLIPPED = named("clipped-smallest", "clipped-two-layers", "peepholes-clipped-smallest")
@@ -146,7 +153,7 @@ def test_torch_projects_h_and_not_c(run, case):
     kind="rounding",
     statement="torch's projection has no bias and comes after the gate: h' = W_hr (o * tanh(c')).",
     formula="h' = weight_hr_l0 @ (o * tanh(c'))",
-    cases=named("projected-smallest"),
+    cases=some(kinds.all_of(projected, kinds.with_bias, kinds.few_steps), "projected-smallest"),
     about=TORCH,
 )
 def test_torch_projection_is_a_product_after_the_gate(run, experiment, oracle):
@@ -233,7 +240,10 @@ def test_no_cell_state_is_beyond_its_clip(run, case):
 
 # Layer normalisation.
 
-NORMED = named("layer-norm-smallest")
+NORMED = some(
+    kinds.all_of(of_cell(LSTM(layer_norm=True)), kinds.single, kinds.few_steps),
+    "layer-norm-smallest",
+)
 
 
 def normed(z, epsilon=1e-12):

@@ -11,7 +11,8 @@ from itertools import product
 
 import numpy as np
 
-from fixtures.cases import masked, named
+from fixtures.cases import kinds, masked, named, some
+from fixtures.cells import Mixed
 from fixtures.checks.compare import (
     assert_different,
     assert_each_refused,
@@ -22,7 +23,9 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import KERAS, TORCH, About, claim
-from fixtures.oracle.rounding import concatenated
+from fixtures.model.experiment import Upstream
+from fixtures.model.perlayer import PerLayer
+from fixtures.oracle.rounding import concatenated, gradients_of
 
 ZEROS = About(
     lambda adapter: adapter.masked_output == "zeros",
@@ -65,11 +68,36 @@ def whole_rows(case):
     return case.mask == "rows"
 
 
-A_FEW = named(
+OF_EACH_MASK = (
     "masked-right-lstm-bidirectional", "masked-left-rnn", "masked-holes-gru", "masked-rows-gru",
     "masked-right-lstm-two-layers", "masked-rows-rnn-bidirectional",
 )  # fmt: skip
+A_FEW = some(kinds.all_of(kinds.masked_alone, kinds.few_steps), *OF_EACH_MASK)
 """Each kind of mask, for claims that run a layer several times."""
+
+
+def row_by_row(case):
+    return kinds.masked_alone(case) and kinds.few_steps(case) and kinds.few_rows(case)
+
+
+def model_under_a_mask(case):
+    """Layers one on the other in a model, which begin in zeros."""
+    return kinds.masked_alone(case) and kinds.from_zero(case) and kinds.few_steps(case)
+
+
+def alike_under_a_mask(case):
+    """The same of layers as wide as each other, so that another goes between any two."""
+    one_width = len(set(case.widths)) == 1 and not isinstance(case.cell, Mixed)
+    return model_under_a_mask(case) and kinds.several_layers(case) and one_width
+
+
+def two_alike_under_a_mask(case):
+    return alike_under_a_mask(case) and kinds.two_layers(case)
+
+
+def parts_under_a_mask(case):
+    """One layer, and rows that are two parts each of half as many."""
+    return model_under_a_mask(case) and kinds.one_layer(case) and case.batch % 2 == 0
 
 
 def padded(experiment, by):
@@ -160,7 +188,7 @@ def test_padding_to_any_length_changes_nothing(adapter, run, experiment):
     statement="A batch under a mask is its rows one by one, each without its masked steps.",
     formula="layer(x, mask)[row] == layer(x[row, mask[row]])",
     sources=["D8"],
-    cases=A_FEW,
+    cases=some(row_by_row, *OF_EACH_MASK),
     dtypes=("float32",),
 )
 def test_a_masked_batch_is_its_rows_one_by_one(adapter, run, experiment, oracle):
@@ -327,9 +355,12 @@ def final_h(oracle):
     statement="The mask of a `Masking` layer reaches every recurrent layer of a model above it: "
     "padded rows end where the rows alone would.",
     formula="model(Masking(x)) == layer(layer(layer(x, mask), mask), mask)",
-    cases=named("masked-holes-lstm-three-layers-from-zero",
-                "masked-holes-rnn-two-layers-bidirectional-from-zero",
-                "masked-right-gru-two-layers-from-zero"),
+    cases=some(
+        model_under_a_mask,
+        "masked-holes-lstm-three-layers-from-zero",
+        "masked-holes-rnn-two-layers-bidirectional-from-zero",
+        "masked-right-gru-two-layers-from-zero",
+    ),
     about=KERAS,
     dtypes=("float32",),
 )  # fmt: skip
@@ -341,7 +372,7 @@ def test_keras_masking_reaches_every_layer_of_a_model(adapter, experiment, oracl
     kind="rounding",
     statement="It does so in a Sequential model, called or in `predict`.",
     formula="Sequential([Masking(), layer, layer])(x) == layer(layer(x, mask), mask)",
-    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    cases=some(model_under_a_mask, "masked-holes-rnn-two-layers-bidirectional-from-zero"),
     about=KERAS,
     dtypes=("float32",),
 )
@@ -353,7 +384,7 @@ def test_keras_masking_reaches_every_layer_of_a_sequential(adapter, experiment, 
     kind="rounding",
     statement="`Embedding(mask_zero=True)` masks index 0 for every recurrent layer above it.",
     formula="model(Embedding(indices)) == layers(vectors[indices], indices != 0)",
-    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    cases=some(model_under_a_mask, "masked-holes-rnn-two-layers-bidirectional-from-zero"),
     about=KERAS,
     dtypes=("float32",),
 )
@@ -363,24 +394,52 @@ def test_keras_embedding_masks_index_zero(adapter, experiment, oracle):
 
 @claim(
     kind="rounding",
-    statement="Layers that change no step's place pass a mask on: Dropout, SpatialDropout1D, "
-    "Activation, Dense, TimeDistributed.",
+    statement="Layers that change no step's place pass a mask on, called or in `predict`: Dropout, "
+    "SpatialDropout1D, Activation, Dense, TimeDistributed.",
     formula="layer(between(layer(x, mask))) == layer(layer(x, mask), mask) where between is the "
     "identity",
-    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    cases=some(alike_under_a_mask, "masked-holes-rnn-two-layers-bidirectional-from-zero"),
     about=KERAS,
     dtypes=("float32",),
 )
 def test_keras_layers_between_pass_the_mask_on(adapter, experiment, oracle):
-    assert_within_rounding(adapter.model_with_layers_between(experiment), final_h(oracle))
+    assert_ways_agree(adapter.model_with_layers_between(experiment), final_h(oracle))
+
+
+def by_final_h(experiment):
+    """A loss of the top layer's h alone."""
+    upstream, top = experiment.upstream, experiment.layers - 1
+    below = experiment.upstream.h.rows[:top]
+    h = PerLayer((*(tuple(map(np.zeros_like, row)) for row in below), upstream.h.rows[top]))
+    nothing = upstream.c.map(np.zeros_like)
+    return replace(experiment, upstream=Upstream(np.zeros_like(upstream.output), h, nothing))
+
+
+@claim(
+    kind="rounding",
+    statement="They do so in `fit`: each weight is trained by the steps that count.",
+    formula="gradients in fit == d loss(h) / d weights of layer(layer(x, mask), mask)",
+    cases=some(alike_under_a_mask, "masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    about=KERAS,
+    recipe="fit_with_layers_between",
+    dtypes=("float32",),
+)
+def test_keras_layers_between_pass_the_mask_on_in_fit(adapter, experiment):
+    experiment = by_final_h(experiment)
+    found, expected = adapter.fit_with_layers_between(experiment), gradients_of(experiment)
+    assert_within_rounding(found, {name: expected[name] for name in found})
 
 
 @claim(
     kind="rounding",
     statement="Stacked cells inside one `RNN` stand still together where a step is masked.",
     formula="RNN([cell, cell])(x, mask) == layer(layer(x, mask), mask)",
-    cases=named("masked-right-lstm-two-layers", "masked-rows-lstm-two-layers-from-zero",
-                "masked-right-gru-two-layers-from-zero"),
+    cases=some(
+        kinds.all_of(kinds.masked_alone, kinds.forward, kinds.several_layers),
+        "masked-right-lstm-two-layers",
+        "masked-rows-lstm-two-layers-from-zero",
+        "masked-right-gru-two-layers-from-zero",
+    ),
     about=KERAS,
     recipe="stacked_cells",
     dtypes=("float32",),
@@ -394,7 +453,11 @@ def test_keras_stacked_cells_stand_still_together(recipe, oracle):
     kind="rounding",
     statement="A stateful layer that returns its states takes a mask.",
     formula="layer(x, mask; stateful=True) == layer(x, mask)",
-    cases=named("masked-right-lstm-from-zero", "masked-right-gru-two-layers-from-zero"),
+    cases=some(
+        kinds.all_of(kinds.masked_alone, kinds.forward),
+        "masked-right-lstm-from-zero",
+        "masked-right-gru-two-layers-from-zero",
+    ),
     about=KERAS,
     recipe="stateful_under_a_mask",
     dtypes=("float32",),
@@ -452,7 +515,7 @@ def test_keras_mask_is_not_turned_with_the_output(adapter, run, experiment, orac
     statement="A mask goes into a model inside a model, and comes out of it: functional or "
     "Sequential, whichever of them holds the `Masking` layer.",
     formula="Model(Masking -> Model(layer) -> layer)(x) == layer(layer(x, mask), mask)",
-    cases=named("masked-holes-rnn-two-layers-bidirectional-from-zero"),
+    cases=some(two_alike_under_a_mask, "masked-holes-rnn-two-layers-bidirectional-from-zero"),
     about=KERAS,
     dtypes=("float32",),
 )
@@ -465,7 +528,7 @@ def test_keras_nested_models_pass_the_mask_on(adapter, experiment, oracle):
     statement="A recurrent layer inside TimeDistributed is given, of a mask with an axis more, the "
     "part of each part that it is called for: sentences of words, each of its own length.",
     formula="TimeDistributed(layer)(x, mask)[:, n] == layer(x[:, n], mask[:, n])",
-    cases=named("masked-right-lstm-from-zero"),
+    cases=some(parts_under_a_mask, "masked-right-lstm-from-zero"),
     about=KERAS,
     dtypes=("float32",),
 )
@@ -478,7 +541,7 @@ def test_keras_time_distributed_hands_each_part_its_mask(adapter, experiment, or
     kind="rounding",
     statement="In Keras 2 a `Masking` layer inside TimeDistributed makes the same mask.",
     formula="TimeDistributed(layer)(TimeDistributed(Masking())(x))[:, n] == layer(x[:, n], mask)",
-    cases=named("masked-right-rnn-bidirectional-from-zero"),
+    cases=some(parts_under_a_mask, "masked-right-rnn-bidirectional-from-zero"),
     about=KERAS_2,
     dtypes=("float32",),
 )
@@ -504,7 +567,8 @@ def test_keras_3_time_distributed_masking_masks_nothing(adapter, run, experiment
 
 # Masks of another shape
 
-ONE_LAYER = named(
+ONE_LAYER = some(
+    kinds.all_of(kinds.masked_alone, kinds.one_layer),
     "masked-right-lstm-from-zero",
     "masked-holes-gru",
     "masked-right-rnn",
@@ -596,7 +660,10 @@ def test_keras_takes_a_mask_of_one_row_for_all(adapter, experiment):
     statement="An unrolled layer takes a mask of more steps than the input has, and never looks at "
     "the rest.",
     formula="layer(x, mask beside mask; unroll=True) == layer(x, mask; unroll=True)",
-    cases=named("masked-right-lstm-from-zero"),
+    cases=some(
+        kinds.all_of(kinds.masked_alone, kinds.single, kinds.few_steps),
+        "masked-right-lstm-from-zero",
+    ),
     about=KERAS,
     dtypes=("float32",),
 )

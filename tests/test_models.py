@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fixtures.cases import named
+from fixtures.cases import kinds, named, some
 from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
 from fixtures.claims import KERAS, TORCH, About, claim
 
@@ -15,9 +15,12 @@ FRAMEWORKS = About(
 FLOAT64_TELLS = ("float64",)
 """A model or a config that loses the precision falls back to float32: there it would not show."""
 
-FIVE = named(
-    "smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest", "projected-smallest"
-)
+NAMES = (
+    "smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest", "projected-smallest",
+)  # fmt: skip
+FIVE = some(kinds.one_cell, *NAMES)
+LAYERS = kinds.all_of(kinds.layers, kinds.few_steps)
+A_LAYER = kinds.all_of(LAYERS, kinds.single)
 
 # Several options at once, so that each pair of them is tried.
 ONE_DIRECTION = (
@@ -53,7 +56,7 @@ def tensors(runs):
     statement="Layers in a Sequential, a functional or a subclassed model compute what they do "
     "when one is called on the other.",
     formula="Sequential(layers)(x) == Model(inputs, layers(inputs))(x) == layers(x)",
-    cases=named("smallest", "rnn-bidirectional-two-layers"),
+    cases=some(LAYERS, "smallest", "rnn-bidirectional-two-layers"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -67,7 +70,7 @@ def test_keras_models_are_their_layers_called_in_turn(adapter, experiment):
     statement="A functional model takes initial states among its inputs and gives final ones among "
     "its outputs.",
     formula="Model([x, h0, c0], layer(x, initial_state=[h0, c0])).predict_on_batch(...)",
-    cases=named("smallest", "rnn-bidirectional-two-layers"),
+    cases=some(LAYERS, "smallest", "rnn-bidirectional-two-layers"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -211,7 +214,7 @@ def test_an_empty_batch_gives_an_empty_output(adapter, experiment, case):
     kind="exact",
     statement="Inputs of two axes are one sequence, and what comes back has no batch either.",
     formula="lstm(x[0], (h_0[:, 0], c_0[:, 0])) == lstm(x[:1], (h_0[:, :1], c_0[:, :1]))",
-    cases=FIVE,
+    cases=some(kinds.all_of(kinds.one_cell, kinds.given), *NAMES),
     about=TORCH,
 )
 def test_torch_inputs_of_two_axes_are_one_sequence(adapter, experiment):
@@ -228,8 +231,11 @@ def test_torch_inputs_of_two_axes_are_one_sequence(adapter, experiment):
     kind="exact",
     statement="A layer made anew from its config, with its weights, is the same layer.",
     formula="type(layer).from_config(layer.get_config())(x) == layer(x)",
-    cases=named("smallest", "no-bias", "relu-smallest", "peepholes-smallest", "gru-smallest",
-                "gru-reset-before-smallest", "rnn-relu-smallest", "bidirectional"),
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.few_steps),
+        "smallest", "no-bias", "relu-smallest", "peepholes-smallest", "gru-smallest",
+        "gru-reset-before-smallest", "rnn-relu-smallest", "bidirectional",
+    ),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )  # fmt: skip
@@ -241,7 +247,9 @@ def test_keras_a_layer_from_its_config_is_the_same(adapter, experiment, run):
     kind="exact",
     statement="So are cells stacked inside one `RNN`.",
     formula="RNN.from_config(rnn.get_config())(x) == rnn(x), rnn = RNN(StackedRNNCells(cells))",
-    cases=named("two-widths", "gru-two-widths"),
+    cases=some(
+        kinds.all_of(LAYERS, kinds.forward, kinds.several_layers), "two-widths", "gru-two-widths"
+    ),
     about=KERAS,
     recipe="stacked_cells",
     dtypes=FLOAT64_TELLS,
@@ -256,7 +264,7 @@ def test_keras_stacked_cells_from_their_config_are_same(recipe, adapter, experim
     statement="A `Bidirectional` made anew from its config has both of its layers, of another "
     "width and activation each, and merges them as before.",
     formula="Bidirectional.from_config(layer.get_config())(x) == layer(x)",
-    cases=named("rnn-smallest", "smallest"),
+    cases=some(A_LAYER, "rnn-smallest", "smallest"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -291,7 +299,7 @@ def test_keras_configs_keep_every_option(adapter, experiment):
     statement="A model made anew from its config, from its JSON or by `clone_model`, with its "
     "weights, computes the same.",
     formula="Model.from_config(model.get_config())(x) == model(x)",
-    cases=named("rnn-bidirectional-two-layers", "gru-smallest"),
+    cases=some(LAYERS, "rnn-bidirectional-two-layers", "gru-smallest"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -307,7 +315,7 @@ def test_keras_models_made_anew_compute_the_same(adapter, experiment):
     kind="exact",
     statement="A deep copy of a model, and what comes out of a pickle, compute the same.",
     formula="deepcopy(model)(x) == pickle.loads(pickle.dumps(model))(x) == model(x)",
-    cases=named("rnn-bidirectional-two-layers"),
+    cases=some(LAYERS, "rnn-bidirectional-two-layers"),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -352,7 +360,9 @@ def test_torch_a_copy_has_weights_of_its_own(adapter, experiment, run):
     kind="exact",
     statement="A layer pickled by torch 1.7, which had no `proj_size`, computes what it did.",
     formula="lstm.__setstate__(a state without proj_size); lstm(x)",
-    cases=named("smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest"),
+    cases=some(
+        kinds.layers, "smallest", "bidirectional-two-layers", "gru-smallest", "rnn-smallest"
+    ),
     about=TORCH,
 )
 def test_torch_unpickles_a_layer_without_proj_size(adapter, experiment, run):

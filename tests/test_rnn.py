@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import named, of_cell
+from fixtures.cases import kinds, named, of_cell, some
 from fixtures.cells import RNN
 from fixtures.checks.compare import assert_different, assert_ways_agree
 from fixtures.claims import TORCH, claim
@@ -38,7 +38,13 @@ def test_torch_rnn_is_one_row_of_units(run, experiment, oracle):
     statement="torch.nn.RNN's two biases are only ever seen as a sum, as the LSTM's are: exchanged "
     "they make the same RNN.",
     formula="rnn(bias_ih, bias_hh) == rnn(bias_hh, bias_ih)",
-    cases=FEW,
+    cases=some(
+        kinds.all_of(of_cell(RNN()), kinds.with_bias),
+        "rnn-smallest",
+        "rnn-two-layers",
+        "rnn-relu-smallest",
+        "rnn-relu-two-layers",
+    ),
     about=TORCH,
 )
 def test_torch_rnn_biases_are_seen_as_a_sum(adapter, experiment, run, oracle):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import named
+from fixtures.cases import every, kinds, named, some
 from fixtures.checks.compare import (
     assert_different,
     assert_each_within_rounding,
@@ -20,10 +20,17 @@ from fixtures.oracle.rounding import gradients_of, oracle_of
 
 IN_ONE_PRECISION = ("float32",)
 
-FROM_GIVEN = named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest")
+A_LAYER = kinds.all_of(kinds.layers, kinds.single)
+A_LAYER_FROM_ZERO = kinds.all_of(A_LAYER, kinds.from_zero)
+BOTH_DIRECTIONS = kinds.all_of(kinds.layers, kinds.two_directions)
+
+FROM_GIVEN = some(
+    kinds.all_of(A_LAYER, kinds.given),
+    "smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest",
+)  # fmt: skip
 """One layer of each kind, from a state that is given."""
 
-BACKWARDS = named("smallest", "smallest-from-zero", "gru-smallest", "rnn-smallest")
+BACKWARDS = some(A_LAYER, "smallest", "smallest-from-zero", "gru-smallest", "rnn-smallest")
 
 DIFFERENTIATED = About(
     lambda adapter: adapter.interface == "keras" and not adapter.lacks("gradients"),
@@ -54,7 +61,8 @@ def second_call(experiment):
     "one returned as it was returned, are one call on all steps: two halves, or every step alone.",
     formula="y1, s = layer(x1, s0); y2, s = layer(x2, s); concat(y1, y2), s == layer(x, s0)",
     sources=["C7", "D3"],
-    cases=named(
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.forward, kinds.in_parts),
         "smallest", "two-layers", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest",
         "projected-smallest",
     ),
@@ -89,7 +97,12 @@ def test_halves_of_both_directions_are_not_the_whole(run, adapter, experiment, o
     statement="A call changes neither the state that it is given nor what earlier calls returned, "
     "of a stateful layer as of any.",
     formula="y, s = layer(x, s0); layer(x, s); s0, y and s are what they were",
-    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.single, kinds.given),
+        "smallest",
+        "gru-smallest",
+        "rnn-smallest",
+    ),
     recipe="held_across_calls",
 )
 def test_a_call_leaves_other_calls_states_alone(adapter, experiment):
@@ -180,7 +193,8 @@ def test_keras_3_casts_a_state_to_its_precision(adapter, experiment):
     "halves, or every step alone, are the whole. A state that is given is where the first starts.",
     formula="layer = LSTM(units, stateful=True); concat(layer(x1, s0), layer(x2)) == lstm(x, s0)",
     sources=["C7"],
-    cases=named(
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.forward, kinds.in_parts),
         "smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest",
         "peepholes-smallest", "two-layers-from-zero",
     ),
@@ -198,7 +212,10 @@ def test_keras_stateful_layers_carry_on(recipe, oracle):
     statement="A stateful model carries its states from a fit to a predict, and from one predict "
     "to the next.",
     formula="model.fit(x[:, :1], ..., shuffle=False); model.predict(x[:, t:t+1]) == lstm(x)[:, t]",
-    cases=named("smallest-from-zero"),
+    cases=some(
+        kinds.all_of(kinds.layers, kinds.forward, kinds.from_zero, kinds.in_parts),
+        "smallest-from-zero",
+    ),
     about=KERAS,
     recipe="stateful_model",
     dtypes=IN_ONE_PRECISION,
@@ -265,7 +282,13 @@ def test_keras_2_given_state_yields_to_the_kept_one(adapter, experiment, oracle)
     kind="exact",
     statement="A reset takes a stateful layer to zeros, whatever state it started from.",
     formula="layer(x, s0); layer.reset_state(); layer(x) == fresh layer(x)",
-    cases=named("smallest", "gru-smallest", "rnn-smallest", "two-layers-from-zero"),
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.forward),
+        "smallest",
+        "gru-smallest",
+        "rnn-smallest",
+        "two-layers-from-zero",
+    ),
     about=KERAS,
     dtypes=IN_ONE_PRECISION,
 )
@@ -298,7 +321,9 @@ def test_keras_2_resets_to_states_that_are_given(recipe, oracle):
     statement="A cell's own get_initial_state is where an RNN starts if no state is given, a "
     "stateful one as well.",
     formula="RNN(cell that starts from ones)(x) == layer(x, ones)",
-    cases=named("smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero"),
+    cases=some(
+        A_LAYER_FROM_ZERO, "smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero"
+    ),
     about=KERAS,
     dtypes=IN_ONE_PRECISION,
 )
@@ -316,7 +341,9 @@ def test_keras_cells_may_start_from_a_state_of_their_own(adapter, experiment):
     statement="A reset leads to zeros even where the cell's own get_initial_state, from which the "
     "layer started, is another.",
     formula="layer.reset_state(); RNN(cell that starts from ones)(x) == layer(x, zeros)",
-    cases=named("smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero"),
+    cases=some(
+        A_LAYER_FROM_ZERO, "smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero"
+    ),
     about=KERAS,
     dtypes=IN_ONE_PRECISION,
 )
@@ -342,7 +369,7 @@ def test_keras_stateful_layers_can_be_differentiated(adapter, experiment):
     statement="The gradients of a stateful layer's second call are those of a layer that is given "
     "the kept state: by the inputs and by every weight.",
     formula="d loss(layer(x)) / d (x, weights) == oracle from the state that the first call left",
-    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    cases=some(A_LAYER, "smallest", "gru-smallest", "rnn-smallest"),
     about=DIFFERENTIATED,
     recipe="stateful_gradients",
 )
@@ -372,7 +399,12 @@ def test_keras_stateful_layers_refuse_another_batch(adapter, experiment):
     kind="rounding",
     statement="Stacked cells in one stateful RNN carry on with the states of every cell.",
     formula="RNN([cell, cell], stateful=True) on two halves == layer(layer(x))",
-    cases=named("two-layers-from-zero"),
+    cases=some(
+        kinds.all_of(
+            kinds.plain, kinds.forward, kinds.several_layers, kinds.from_zero, kinds.in_parts
+        ),
+        "two-layers-from-zero",
+    ),
     about=KERAS,
     dtypes=IN_ONE_PRECISION,
 )
@@ -399,11 +431,11 @@ def test_keras_stateful_cells_are_reset(adapter, experiment):
     "on from its own: the backward one from where it ended, at step 0.",
     formula="layer(x); layer(x) == concat(fw(concat(x, x))[len(x):], bw(...))",
     sources=["D7"],
-    cases=named("bidirectional-from-zero", "gru-bidirectional-two-layers"),
+    cases=some(BOTH_DIRECTIONS, "bidirectional-from-zero", "gru-bidirectional-two-layers"),
     about=KERAS,
 )
 def test_keras_stateful_directions_carry_on(adapter, experiment):
-    experiment = replace(experiment.only_layer(0, experiment.inputs), initial=None)
+    experiment = replace(experiment.only_layer(0, experiment.inputs), initial=None, dense=None)
     output = adapter.stateful_directions(experiment)["second"]
     forward, backward = (
         oracle_of(twice(experiment.only_direction(direction))).output[:, experiment.time :]
@@ -420,7 +452,7 @@ def test_keras_stateful_directions_carry_on(adapter, experiment):
     kind="exact",
     statement="A reset takes both directions of a stateful Bidirectional layer to zeros.",
     formula="layer(x); layer.reset_state(); layer(x) == the first",
-    cases=named("bidirectional-from-zero", "gru-bidirectional-two-layers"),
+    cases=some(BOTH_DIRECTIONS, "bidirectional-from-zero", "gru-bidirectional-two-layers"),
     about=KERAS,
     dtypes=IN_ONE_PRECISION,
 )
@@ -451,7 +483,7 @@ def test_keras_stateful_directions_return_their_states(adapter, experiment, case
     "outputs.",
     formula="Bidirectional(layer, merge_mode)(x)[1:] == Bidirectional(layer)(x)[1:]",
     sources=["D6"],
-    cases=named("bidirectional", "gru-bidirectional-two-layers"),
+    cases=some(BOTH_DIRECTIONS, "bidirectional", "gru-bidirectional-two-layers"),
     about=KERAS,
     dtypes=IN_ONE_PRECISION,
 )
@@ -532,7 +564,7 @@ def test_keras_go_backwards_is_not_in_the_inputs_order(recipe, adapter, experime
     statement="Under a mask a row's last output is repeated as it was, of a cell whose output is "
     "not its first state, too.",
     formula="RNN(cell that returns c)(x, mask)[:, -1] == c",
-    cases=named("smallest"),
+    cases=some(kinds.all_of(every, kinds.single), "smallest"),
     about=KERAS,
 )
 def test_keras_repeats_the_output_and_not_the_state(recipe):
@@ -549,7 +581,13 @@ def test_keras_repeats_the_output_and_not_the_state(recipe):
     "the first, are one loop.",
     formula="dynamic_rnn(cells, x2, initial_state=dynamic_rnn(cells, x1)[1]) ends dynamic_rnn(x)",
     sources=["B4"],
-    cases=named("two-layers", "smallest-from-zero", "gru-reset-before-smallest", "rnn-smallest"),
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.forward, kinds.in_parts),
+        "two-layers",
+        "smallest-from-zero",
+        "gru-reset-before-smallest",
+        "rnn-smallest",
+    ),
     about=TF1,
     recipe="in_one_graph",
     dtypes=IN_ONE_PRECISION,
@@ -563,7 +601,11 @@ def test_tf1_loops_in_one_graph_carry_on(recipe, oracle):
     statement="A state saver hands static_state_saving_rnn the state with which the session's last "
     "run ended.",
     formula="static_state_saving_rnn of x1, then of x2, from the same variables == dynamic_rnn(x)",
-    cases=named("two-layers", "gru-reset-before-smallest"),
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.forward, kinds.given, kinds.in_parts),
+        "two-layers",
+        "gru-reset-before-smallest",
+    ),
     about=TF1,
     recipe="state_saving_loops",
     dtypes=IN_ONE_PRECISION,
@@ -577,7 +619,9 @@ def test_tf1_state_saving_loops_carry_on(recipe, oracle):
     statement="With state_is_tuple=False the one array of all states, fed back as it came, carries "
     "on.",
     formula="session.run(dynamic_rnn, {x: x2, initial_state: state of x1}) ends dynamic_rnn(x)",
-    cases=named("smallest", "two-widths"),
+    cases=some(
+        kinds.all_of(every, kinds.forward, kinds.given, kinds.in_parts), "smallest", "two-widths"
+    ),
     about=TF1,
     recipe="states_in_one_array",
     dtypes=IN_ONE_PRECISION,
@@ -591,7 +635,7 @@ def test_tf1_states_in_one_array_carry_on(recipe, oracle):
     statement="dynamic_rnn takes a cell of Keras 2 and a list of its states, and carries on from "
     "the states that it returned.",
     formula="dynamic_rnn(keras.layers.LSTMCell(units), x, initial_state=[h, c]) == lstm(x, (h, c))",
-    cases=named("smallest", "rnn-smallest"),
+    cases=some(kinds.all_of(A_LAYER, kinds.given, kinds.in_parts), "smallest", "rnn-smallest"),
     about=TF1,
     recipe="keras_cell",
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
-from fixtures.cases import named
+from fixtures.cases import kinds, named, some
 from fixtures.checks.compare import (
     assert_each_refused,
     assert_each_within_rounding,
@@ -18,8 +18,14 @@ from fixtures.claims import KERAS, TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
 
 ONE_DTYPE = ("float32",)
-PLAIN = named("smallest", "gru-smallest", "rnn-smallest")
-STACKS = named("two-layers", "bidirectional", "gru-smallest", "rnn-smallest")
+PLAIN = some(
+    kinds.all_of(kinds.layers, kinds.single, kinds.given),
+    "smallest", "gru-smallest", "rnn-smallest",
+)  # fmt: skip
+STACKS = some(
+    kinds.all_of(kinds.layers, kinds.given),
+    "two-layers", "bidirectional", "gru-smallest", "rnn-smallest",
+)  # fmt: skip
 
 
 def after_one_step(experiment, state):

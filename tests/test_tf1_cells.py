@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.adapters.tensorflow import has_own_keras2
-from fixtures.cases import named, of_cell, one_direction, some
+from fixtures.cases import kinds, named, of_cell, one_direction, some
 from fixtures.cells import GRU, LSTM, RNN
 from fixtures.checks.compare import (
     assert_different,
@@ -22,6 +22,8 @@ from fixtures.oracle.sites import sigmoid
 
 ONE_LAYER = named("smallest", "one-step", "integer-example", "line-by-line", "square")
 GRU_CELL = GRU(reset_after=False)
+
+BY_HAND = kinds.all_of(kinds.one_cell, kinds.single, kinds.given, kinds.few_steps)
 
 
 @claim(
@@ -246,7 +248,11 @@ def test_tf1_basic_lstm_cell_needs_keras_2(recipe):
     formula="r, u = sigmoid([x, h] @ gates); c = tanh([x, r * h] @ candidate); "
     "h' = u * h + (1 - u) * c",
     sources=["A7"],
-    cases=named("gru-reset-before-one-step", "gru-reset-before-smallest"),
+    cases=some(
+        kinds.all_of(of_cell(GRU_CELL), BY_HAND),
+        "gru-reset-before-one-step",
+        "gru-reset-before-smallest",
+    ),
     about=TF1,
 )
 def test_tf1_gru_gates_are_r_u(run, experiment, oracle):
@@ -322,7 +328,7 @@ def clipped(c):
     statement="With peepholes i and f see the old c, and o the new one, each by a diagonal.",
     formula="i + w_i * c; f + 1 + w_f * c; o + w_o * c'",
     sources=["E6"],
-    cases=named("peepholes-smallest"),
+    cases=some(kinds.all_of(of_cell(LSTM(peepholes=True)), BY_HAND), "peepholes-smallest"),
     about=TF1,
 )
 def test_tf1_peepholes_see_the_old_c_and_o_the_new(run, experiment, oracle):

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.adapters import BACKEND, adapters
 from fixtures.cases import named_cases, recorded
+from fixtures.cases.kinds import names_in_words
 from fixtures.claims.known import known_failures, matching
 from fixtures.errors import BadInput
 from fixtures.pages import failures
@@ -26,7 +27,7 @@ ENTRY = {
 def test_every_entry_is_about_a_case_that_can_be_read():
     """A run asks for recorded cases by the names of their files alone."""
     recordings = recorded.recordings(recorded.FOLDER).cases
-    names = ["random-0-gru", "random-0-rnn", *(one.name for one in (*named_cases(), *recordings))]
+    names = [*names_in_words(), *(one.name for one in (*named_cases(), *recordings))]
     patterns = {case for entry in known_failures() for case in entry.case.split()}
     assert [case for case in patterns if not fnmatch.filter(names, case)] == []
 

@@ -484,6 +484,8 @@ TF1_C = "tf1-state-dropout-leaves-c-alone"
 OF_H = "tf1-variational-dropout-is-of-h-at-every-step"
 ONE_MASK = "tf1-variational-dropout-has-one-mask"
 VARIATIONAL_INPUTS = "tf1-variational-dropout-is-of-the-inputs"
+VARIATIONAL_STATE = "tf1-variational-dropout-is-of-the-state"
+VARIATIONAL_OUTPUTS = "tf1-variational-dropout-is-of-the-outputs"
 EACH_KEEP_PROB = "tf1-each-keep-prob-is-its-own"
 ANOTHER = "tf1-variational-dropout-draws-new-masks"
 
@@ -563,7 +565,13 @@ def state_dropout_is_of_c_too(patch):
     )  # fmt: skip
 
 
-@TF1.mutant(UNSCALED, TF1_STATE, TF1_C, OF_H, cases=(*CELLS, "smallest-from-zero"))
+@TF1.mutant(UNSCALED, VARIATIONAL_OUTPUTS, cases=CELLS)
+def output_dropout_not_scaled(patch):
+    of_dropped(patch, lambda dropped, _, what: dropped * 0.5 if what == "output" else dropped)
+
+
+@TF1.mutant(UNSCALED, TF1_STATE, TF1_C, OF_H, VARIATIONAL_STATE,
+            cases=(*CELLS, "smallest-from-zero"))  # fmt: skip
 def state_dropout_not_scaled(patch):
     tf = import_tensorflow()
 
@@ -573,7 +581,21 @@ def state_dropout_not_scaled(patch):
     of_dropped(patch, change)
 
 
-@TF1.mutant(STEPS, ONE_MASK, OF_H, cases=(*CELLS, "smallest-from-zero"))
+@TF1.mutant("dropout of the state where it is of the output", VARIATIONAL_OUTPUTS, cases=CELLS)
+def wrapper_hands_on_the_dropped_output(patch):
+    """What comes out dropped is the cell's new h, too."""
+    wrapper = nn().rnn_cell.DropoutWrapper
+    call = wrapper._call_wrapped_cell
+
+    def wrong(self, inputs, state, cell_call_fn, **kwargs):
+        output, new = call(self, inputs, state, cell_call_fn, **kwargs)
+        return output, new._replace(h=output) if hasattr(new, "h") else output
+
+    patch.setattr(wrapper, "_call_wrapped_cell", wrong)
+
+
+@TF1.mutant(STEPS, ONE_MASK, OF_H, VARIATIONAL_STATE, VARIATIONAL_OUTPUTS,
+            cases=(*CELLS, "smallest-from-zero"))  # fmt: skip
 def variational_recurrent_ignored(patch):
     variational = ("variational_recurrent", "input_size", "dtype")
     wrap_dropout(

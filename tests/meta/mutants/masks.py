@@ -32,6 +32,7 @@ MODEL = "keras-masking-reaches-every-layer-of-a-model"
 SEQUENTIAL = "keras-masking-reaches-every-layer-of-a-sequential"
 EMBEDDED = "keras-embedding-masks-index-zero"
 BETWEEN = "keras-layers-between-pass-the-mask-on"
+IN_FIT = "keras-layers-between-pass-the-mask-on-in-fit"
 STACKED = "keras-stacked-cells-stand-still-together"
 STATEFUL = "keras-stateful-layers-take-a-mask"
 PASSED_ON = "keras-passes-a-mask-on-with-sequences-alone"
@@ -215,6 +216,21 @@ def lost_on_the_way(patch: Any, adapter: str, layer: str) -> None:
     patch.setattr(one, "call", wrong)
 
 
+def lost_in_training(patch: Any, adapter: str) -> None:
+    """A SimpleRNN that looks at its mask at inference alone."""
+    one = adapters()[adapter].keras().layers.SimpleRNN
+    call = one.call
+
+    @functools.wraps(call)
+    def wrong(self, sequences, initial_state=None, mask=None, training=False, **kwargs):
+        mask = None if training else mask
+        return call(
+            self, sequences, initial_state=initial_state, mask=mask, training=training, **kwargs
+        )
+
+    patch.setattr(one, "call", wrong)
+
+
 def stacked_unmasked(patch: Any, adapter: str) -> None:
     around(patch, adapter, mask_where(lambda layer: hasattr(layer.cell, "cells"), lambda _: None))
 
@@ -285,8 +301,10 @@ def add_keras(catalogue: Catalogue) -> None:
                   ("masked-right-lstm-two-layers",))  # fmt: skip
     catalogue.add("masking-of-another-value", "a layer makes another mask", (MODEL, SEQUENTIAL),
                   functools.partial(another_value, adapter=adapter))  # fmt: skip
+    catalogue.add("mask-lost-in-training", "a mask lost beside an option", (IN_FIT,),
+                  functools.partial(lost_in_training, adapter=adapter))  # fmt: skip
     for one in ("Dropout", "SpatialDropout1D", "Activation", "Dense", "TimeDistributed"):
-        catalogue.add(f"mask-lost-in-{one.lower()}", "a mask lost on the way", (BETWEEN,),
+        catalogue.add(f"mask-lost-in-{one.lower()}", "a mask lost on the way", (BETWEEN, IN_FIT),
                       functools.partial(lost_on_the_way, adapter=adapter, layer=one))  # fmt: skip
     catalogue.add("embedding-of-the-byte-before", "an embedding off by one", (SENTENCES, COPIED),
                   functools.partial(the_byte_before, adapter=adapter), TEXT)  # fmt: skip

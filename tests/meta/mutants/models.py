@@ -682,3 +682,50 @@ def gru_kernels_start_normal(patch):
         patch, tf.compat.v1.nn.rnn_cell.GRUCell,
         kernel_initializer=tf.compat.v1.random_normal_initializer(stddev=0.1),
     )  # fmt: skip
+
+
+# Cells of several inputs, which Keras 3 does not have
+
+
+def rnn_called_with(patch: Any, change: Callable[..., Any]) -> None:
+    """Keras 2's RNN, called with what `change(layer, inputs, constants)` makes of these two. In a
+    model the constants lie behind the inputs, in one list."""
+
+    def wrong(healthy: Any, self: Any, inputs: Any, *args: Any, **options: Any) -> Any:
+        inputs, constants = change(self, inputs, options.pop("constants", None))
+        return healthy(self, inputs, *args, constants=constants, **options)
+
+    around(patch, adapters()["keras2"].keras().layers.RNN, "call", wrong)
+
+
+@KERAS2.mutant("constants of other rows", "keras-cells-take-constants")
+def constants_of_the_row_before(patch):
+    import tensorflow as tf
+
+    def change(layer, inputs, constants):
+        if isinstance(inputs, list) and layer._num_constants:
+            return [*inputs[:-1], tf.roll(inputs[-1], 1, axis=0)], constants
+        return inputs, constants and [tf.roll(one, 1, axis=0) for one in constants]
+
+    rnn_called_with(patch, change)
+
+
+@KERAS2.mutant("constants lost", "keras-cells-take-constants")
+def constants_are_zeros_outside_of_a_model(patch):
+    import tensorflow as tf
+
+    rnn_called_with(
+        patch, lambda _, inputs, constants: (inputs, constants and [*map(tf.zeros_like, constants)])
+    )
+
+
+@KERAS2.mutant("a pair of inputs out of step", "keras-cells-take-nested-inputs")
+def second_input_a_step_late(patch):
+    import tensorflow as tf
+
+    def change(_, inputs, constants):
+        if isinstance(inputs, tuple):
+            inputs = (inputs[0], tf.roll(inputs[1], 1, axis=1))
+        return inputs, constants
+
+    rnn_called_with(patch, change)
