@@ -364,6 +364,19 @@ def test_keras_cells_take_nested_inputs(adapter, experiment, oracle):
 
 @claim(
     kind="rounding",
+    statement="A stack of one cell inside an `RNN` is its layer, and takes the states of a stack.",
+    formula="RNN(StackedRNNCells([cell]))(x, initial_state=[[h, c]]) == layer(x, [h, c])",
+    cases=named("smallest", "smallest-from-zero", *(f"{layer}-smallest" for layer in LAYERS)),
+    about=KERAS,
+    recipe="stacked_cells",
+    dtypes=("float32",),
+)
+def test_keras_a_stack_of_one_cell_is_its_layer(recipe, oracle):
+    assert_within_rounding(dict(recipe("stacked_cells").tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
     statement="A list of cells inside an `RNN` of some precision is computed in that precision.",
     formula="RNN([cell, cell], dtype=dtype)(x) == layer(layer(x)) in that dtype",
     cases=some(STACKED_CELLS, "two-layers", "two-widths", "gru-two-layers", "rnn-two-layers"),

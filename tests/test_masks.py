@@ -451,6 +451,20 @@ def test_keras_stacked_cells_stand_still_together(recipe, oracle):
 
 @claim(
     kind="rounding",
+    statement="A stack of one cell inside an `RNN` takes a mask as its layer does.",
+    formula="RNN(StackedRNNCells([cell]))(x, mask) == layer(x, mask)",
+    cases=named("masked-right-lstm-from-zero", "masked-holes-gru", "masked-right-rnn"),
+    about=KERAS,
+    recipe="stacked_cells",
+    dtypes=("float32",),
+)
+def test_keras_a_stack_of_one_cell_takes_a_mask(recipe, oracle):
+    expected = dict(oracle.states())
+    assert_within_rounding(dict(recipe("stacked_cells").state.tensors()), expected)
+
+
+@claim(
+    kind="rounding",
     statement="A stateful layer that returns its states takes a mask.",
     formula="layer(x, mask; stateful=True) == layer(x, mask)",
     cases=some(

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from fixtures.__main__ import main
+from fixtures.adapters import core
 from fixtures.cases import named_cases
 from fixtures.cases.experiments import experiment_of
+from fixtures.errors import BadInput
 from fixtures.oracle.rounding import oracle_of
 from fixtures.pages import report
+from fixtures.pages.pairs import table
 from fixtures.records import outputs
 from fixtures.records.hashes import case_hash
-from fixtures.records.pairs import VALUES, pairs
+from fixtures.records.pairs import VALUES, KeptPairs, Pair, keep_pairs, kept_pairs, pairs
 from fixtures.records.record import read
 from tests.meta.records import a_check, a_record, measured
 
@@ -128,3 +131,51 @@ def test_the_report_shows_pairs_in_the_colour_of_their_distance(with_values):
     assert table.count('<td role="cell" data-adapter="torch" class="heat-2"') == 1
     assert table.count("1 of 1") == 2
     assert table.count("none made") == 4
+
+
+def test_pairs_are_kept_and_read_again(tmp_path, with_values):
+    file = tmp_path / "pairs.json"
+    kept = keep_pairs(with_values(2.5), file)
+    assert kept == kept_pairs(file)
+    assert list(kept.versions) == ["numpy", "torch"]
+    assert kept.of("torch", "numpy") is kept.of("numpy", "torch") is not None
+    assert kept.of("torch", "tf1") is None
+    assert kept.of("numpy", "torch").worst == pytest.approx(2.5, abs=0.5)
+
+
+def test_what_is_known_to_be_wrong_is_not_kept(tmp_path, with_values):
+    record = with_values(40.0, outcome="known failure")
+    assert pairs(record)["numpy", "torch"].worst == pytest.approx(40.0, abs=0.5)
+    assert pairs(record, where_they_hold=True) == {}
+    with pytest.raises(BadInput, match="not every two adapters' values were kept"):
+        keep_pairs(record, tmp_path / "pairs.json")
+
+
+def test_pairs_without_values_are_not_kept(tmp_path):
+    record = kept(tmp_path, a_run(a_check(VALUES[0], "numpy"), a_check(VALUES[0], "torch")))
+    with pytest.raises(BadInput, match="not every two adapters' values were kept"):
+        keep_pairs(record, tmp_path / "pairs.json")
+    assert not (tmp_path / "pairs.json").exists()
+
+
+def test_the_table_has_a_cell_for_every_two_in_the_colour_of_their_distance():
+    found = {
+        ("torch", "numpy"): Pair(10, 3, 10, 4.25, "smallest, float32"),
+        ("torch", "keras3@jax"): Pair(10, 10, 10, 0.0, ""),
+    }
+    names = ("torch", "numpy", "keras3@jax")
+    text = "\n".join(
+        table(KeptPairs("2026-11-26", {name: {"torch": "2"} for name in names}, found))
+    )
+    assert text.count("<td") == 9
+    both = "numpy and torch: 3 of 10 runs are the same to the bit; 4.25 spreads apart in smallest"
+    assert f'<td class="heat-2" title="{both}, float32">4.25<br><small>30%</small></td>' in text
+    assert text.count('<td class="heat-2"') == text.count(">=</td>") == 2
+    assert text.count('<td class="none">-</td>') == 2
+    assert "\n\n" not in text.partition("</table>")[0]
+
+
+def test_every_two_of_the_readmes_frameworks_are_kept():
+    kept = kept_pairs()
+    assert set(core()) <= set(kept.versions)
+    assert all(one.runs == one.measured > 0 for one in kept.pairs.values())

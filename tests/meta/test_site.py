@@ -350,10 +350,10 @@ def test_an_empty_site_is_told(tmp_path):
 # What is built.
 
 SOME = (
-    "index.md", "answers.md", "methods.md", f"claims/{CLAIM}.md", "adapters/tf1.md",
+    "index.md", "answers.md", "methods.md", "pairs.md", f"claims/{CLAIM}.md", "adapters/tf1.md",
     "porting/torch-to-tf1.md",
 )  # fmt: skip
-SEEN = ("", f"claims/{CLAIM}/", "adapters/tf1/", "porting/torch-to-tf1/")
+SEEN = ("", "pairs/", f"claims/{CLAIM}/", "adapters/tf1/", "porting/torch-to-tf1/")
 
 
 @pytest.fixture(scope="module")
@@ -452,6 +452,29 @@ def test_formulas_and_gates_are_drawn(chromium, address):
     assert chromium.execute_script(height, ".formula math") > 20
     open_page(chromium, f"{address}adapters/tf1/")
     assert chromium.execute_script(height, "svg.gates") > 40
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_heat_map_of_pairs_is_read_to_its_end(chromium, address, width, dark):
+    """Its last column is brought into view, and the name of a row stays beside it; every colour is
+    another."""
+    open_page(chromium, f"{address}pairs/", width, dark)
+    seen = chromium.execute_script(
+        "const map = document.querySelector('.near'); map.scrollLeft = map.scrollWidth;"
+        "const box = (one) => map.querySelector(one).getBoundingClientRect();"
+        "const all = map.getBoundingClientRect();"
+        "return [box('tbody tr:first-child td:last-child').right - all.right,"
+        " box('tbody tr:first-child th').left - all.left, box('td').height]"
+    )
+    assert seen[0] <= 1
+    assert abs(seen[1]) <= 1
+    assert seen[2] > 20
+    colours = chromium.execute_script(
+        "return [...document.querySelectorAll('.near p span')]"
+        ".map((one) => getComputedStyle(one).backgroundColor)"
+    )
+    assert len(set(colours)) == len(colours) == 5
 
 
 @pytest.mark.parametrize("by", ["system", "button"])

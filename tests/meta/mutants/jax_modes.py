@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.meta.mutants import Catalogue
-from tests.meta.mutants.cell import EVERY
+from tests.meta.mutants.cell import EVERY, GRADIENTS
 from tests.meta.mutants.jax_layers import replace_scan, replace_unroll
 
 IN_EFFECT = "a-mode-was-in-effect"
@@ -62,7 +62,41 @@ def eager_numbers_are_others(patch: Any) -> None:
     patch.setattr(axes_scan.lax, "scan", scan)
 
 
-@VMAP.mutant("the weights of another layer", EVERY)
+def cut(step: Any) -> Any:
+    """A step through which no gradient goes to the state before."""
+    import jax
+
+    return lambda carry, *rest: step(jax.tree.map(jax.lax.stop_gradient, carry), *rest)
+
+
+@EAGER.mutant("gradient cut at a step", GRADIENTS)
+def eager_gradient_is_of_each_step(patch: Any) -> None:
+    from flax.core import axes_scan
+
+    own = axes_scan.lax.scan
+    patch.setattr(axes_scan.lax, "scan", lambda step, *given, **o: own(cut(step), *given, **o))
+
+
+@EQUINOX.mutant("gradient cut at a step", GRADIENTS)
+def unrolled_gradient_is_of_each_step(patch: Any) -> None:
+    replace_scan(patch, lambda scan, step, *given, **options: scan(cut(step), *given, **options))
+
+
+@HAIKU.mutant("gradient through the output scaled", GRADIENTS)
+def unrolled_gradient_is_steeper(patch: Any) -> None:
+    import jax
+
+    def steeper(one: Any) -> Any:
+        return 1.001 * one - 0.001 * jax.lax.stop_gradient(one)
+
+    def wrong(own: Any, *given: Any) -> Any:
+        outputs, state = own(*given)
+        return jax.tree.map(steeper, outputs), state
+
+    replace_unroll(patch, wrong)
+
+
+@VMAP.mutant("the weights of another layer", EVERY, GRADIENTS)
 def vmap_gives_the_first_layer(patch: Any) -> None:
     import jax
 

@@ -33,6 +33,7 @@ IMPLEMENTATIONS = "keras-implementations-compute-the-same"
 STACKED = "keras-stacked-cells-are-one-layer-after-another"
 CELL_BY_CELL = "keras-stacked-cells-states-are-cell-by-cell"
 GO_ON = "keras-stacked-cells-go-on-from-their-states"
+ALONE = "keras-a-stack-of-one-cell-is-its-layer"
 MERGED = "keras-merge-modes-combine-both-directions"
 LAYERS = {"GRU": ("gru", "gru-reset-before"), "RNN": ("rnn", "peepholes")}
 """What the names of a layer's cases begin with: `RNN` runs SimpleRNN and cells of one's own."""
@@ -360,6 +361,37 @@ def _add_options(catalogue: Catalogue, seams: Seams) -> None:
                       "keras-list-of-cells-keeps-its-precision", cases=several)  # fmt: skip
     def stacked_cells_start_from_zero(patch):
         stacked_cells(patch, before=lambda _: None)
+
+    alone = ("smallest", "gru-smallest", "rnn-smallest")
+
+    def stack_of_one(patch, before):
+        """Changes what a stack of one cell is given, a cell's states as its layer has them."""
+        one = seams.layers.StackedRNNCells
+        call = one.call
+
+        @functools.wraps(call)
+        def wrong(self, inputs, states, **kwargs):
+            if len(self.cells) == 1:
+                inputs, states = before(inputs, states)
+            return call(self, inputs, states, **kwargs)
+
+        patch.setattr(one, "call", wrong)
+
+    @catalogue.mutant("stacked initial states ignored", ALONE, cases=alone)
+    def stack_of_one_starts_from_zero(patch):
+        call = seams.layers.RNN.call
+
+        @functools.wraps(call)
+        def wrong(self, x, initial_state=None, **kwargs):
+            if len(getattr(self.cell, "cells", ())) == 1:
+                initial_state = None
+            return call(self, x, initial_state=initial_state, **kwargs)
+
+        patch.setattr(seams.layers.RNN, "call", wrong)
+
+    @catalogue.mutant("stacked cells fed with more", ALONE, cases=alone)
+    def stack_of_one_doubles_its_inputs(patch):
+        stack_of_one(patch, lambda inputs, states: (2 * inputs, states))
 
     lstm_gru = ("mixed-lstm-gru",)
 

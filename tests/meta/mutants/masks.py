@@ -34,6 +34,7 @@ EMBEDDED = "keras-embedding-masks-index-zero"
 BETWEEN = "keras-layers-between-pass-the-mask-on"
 IN_FIT = "keras-layers-between-pass-the-mask-on-in-fit"
 STACKED = "keras-stacked-cells-stand-still-together"
+ALONE = "keras-a-stack-of-one-cell-takes-a-mask"
 STATEFUL = "keras-stateful-layers-take-a-mask"
 PASSED_ON = "keras-passes-a-mask-on-with-sequences-alone"
 NOT_TURNED = "keras-mask-is-not-turned-with-the-output"
@@ -231,8 +232,14 @@ def lost_in_training(patch: Any, adapter: str) -> None:
     patch.setattr(one, "call", wrong)
 
 
-def stacked_unmasked(patch: Any, adapter: str) -> None:
-    around(patch, adapter, mask_where(lambda layer: hasattr(layer.cell, "cells"), lambda _: None))
+def stacked_unmasked(patch: Any, adapter: str, alone: bool = False) -> None:
+    """Of stacked cells; with `alone` of stacks of one cell."""
+
+    def stacked(layer: Any) -> bool:
+        cells = getattr(layer.cell, "cells", ())
+        return len(cells) == 1 if alone else bool(cells)
+
+    around(patch, adapter, mask_where(stacked, lambda _: None))
 
 
 def the_byte_before(patch: Any, adapter: str) -> None:
@@ -329,6 +336,11 @@ def add_keras(catalogue: Catalogue) -> None:
 
 add_keras(KERAS3)
 add_keras(KERAS2)
+
+# Keras 3 on TensorFlow raises there anyway.
+KERAS2.add("mask-of-a-stack-of-one-lost", "a mask lost beside an option", (ALONE,),
+           functools.partial(stacked_unmasked, adapter="keras2", alone=True),
+           ("masked-right-lstm-from-zero", "masked-holes-gru"))  # fmt: skip
 
 
 # torch
