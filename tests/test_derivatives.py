@@ -45,7 +45,10 @@ TWICE = some(
     "projected-smallest", "masked-right-lstm-two-layers", "masked-right-gru-two-layers-from-zero",
 )  # fmt: skip
 ONE_WAY = some(plain_and_smooth, *OF_EACH_KIND)
-ROW_BY_ROW = some(plain_and_smooth, "smallest", "gru-smallest", "rnn-smallest")
+ROW_BY_ROW = some(
+    plain_and_smooth, "smallest", "gru-smallest", "rnn-smallest",
+    "smallest-from-zero", "gru-smallest-from-zero",
+)  # fmt: skip
 
 
 @claim(
