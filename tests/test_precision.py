@@ -83,7 +83,7 @@ def test_half_values_are_the_oracles(recipe, experiment, oracle_of_sums_in_float
     cases=STACK,
     about=About(
         lambda adapter: adapter.interface not in ("torch", "onnxruntime", "openvino"),
-        because="in torch it is so in float16 alone (torch-float16-rounds-every-operation), and in "
+        because="in torch the CPU decides it (torch-float16-rounds-every-operation), and in "
         "ONNX Runtime and OpenVINO nowhere (onnxruntime-float16-is-float32-rounded)",
     ),
     dtypes=HALVES,
@@ -113,16 +113,32 @@ def test_half_gradients_are_the_oracles(recipe, oracle_gradients):
 
 @claim(
     kind="different",
-    statement="torch's LSTM in float16 rounds each of its operations.",
+    statement="On a CPU without arithmetic in float16 torch's LSTM in float16 rounds each of its "
+    "operations.",
     formula="output, h_n, c_n != oracle, to within one rounding of h and of c in each step",
     cases=STACKS,
     about=TORCH,
     dtypes=("float16",),
-    recipe="in_precision",
+    recipe="float16_lstm_by_operations",
 )
 def test_torch_float16_rounds_every_operation(recipe, oracle_once_a_step):
-    run = recipe("in_precision")
+    run = recipe("float16_lstm_by_operations")
     assert_beyond_rounding(dict(run.tensors()), dict(oracle_once_a_step.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="On a CPU with arithmetic in float16, for which oneDNN has a kernel, torch's LSTM in "
+    "float16 computes a step in float32 and rounds its states alone.",
+    formula="output, h_n, c_n == oracle, to within one rounding of h and of c in each step",
+    cases=STACKS,
+    about=TORCH,
+    dtypes=("float16",),
+    recipe="float16_lstm",
+)
+def test_torch_float16_lstm_rounds_once_a_step(recipe, oracle_once_a_step):
+    run = recipe("float16_lstm")
+    assert_within_rounding(dict(run.tensors()), dict(oracle_once_a_step.tensors()))
 
 
 @claim(

@@ -25,6 +25,7 @@ GRADIENTS = "half-gradients-are-the-oracles"
 EACH = "half-steps-round-every-operation"
 TORCH_EACH = "torch-float16-rounds-every-operation"
 ONCE = "torch-bfloat16-lstm-rounds-once-a-step"
+ONCE_IN_FLOAT16 = "torch-float16-lstm-rounds-once-a-step"
 AUTOCAST = "torch-autocast-is-the-lstm-in-bfloat16"
 AUTOCAST_DTYPES = "torch-autocast-leaves-some-in-float32"
 AUTOCAST_GRADIENTS = "torch-autocast-gradients-are-those-in-bfloat16"
@@ -125,8 +126,7 @@ def float16_is_computed_in_float32(patch):
 
 # Where oneDNN has no kernel torch does the same: a release that did not find it would be slower,
 # and round more. <https://github.com/pytorch/pytorch/issues/88136>
-@TORCH.mutant("every operation rounded", ONCE)
-def bfloat16_goes_without_onednn(patch):
+def without_onednn(patch: Any) -> None:
     import torch as framework
 
     forward = framework.nn.LSTM.forward
@@ -139,6 +139,16 @@ def bfloat16_goes_without_onednn(patch):
             framework._C._set_mkldnn_enabled(True)
 
     patch.setattr(framework.nn.LSTM, "forward", wrong)
+
+
+@TORCH.mutant("every operation rounded", ONCE)
+def bfloat16_goes_without_onednn(patch):
+    without_onednn(patch)
+
+
+@TORCH.mutant("every operation rounded", ONCE_IN_FLOAT16)
+def float16_goes_without_onednn(patch):
+    without_onednn(patch)
 
 
 # The cell's bias was not: <https://github.com/pytorch/pytorch/issues/45048>
