@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fixtures.adapters import adapters
+from fixtures.adapters import adapters, every_adapter
 from fixtures.adapters.keras_layers import from_keras, to_keras
 from fixtures.cases import named_cases
 from fixtures.cases.experiments import experiment_of
@@ -26,7 +26,7 @@ def experiment(case: str, dtype: str = "float32"):
 
 def loaded(name: str):
     need(name)
-    adapter = adapters()[name]
+    adapter = every_adapter()[name]
     adapter.load()
     return adapter
 
@@ -118,3 +118,11 @@ def test_weights_too_many_or_too_few_are_refused(case, change):
     assert dict(from_keras(one, own).canonical()).keys() == dict(one.canonical()).keys()
     with pytest.raises(ValueError, match=r"more than|shorter|longer"):
         from_keras(one, change(own))
+
+
+@both
+def test_an_exported_model_of_one_input_is_served(name):
+    """Without states and masks a model has one, which the two Keras export as different things."""
+    without = experiment("smallest-from-zero")
+    run = loaded(f"{name}:savedmodel").run(without)
+    np.testing.assert_array_equal(run.output, loaded(name).run(without).output)
