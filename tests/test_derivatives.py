@@ -59,8 +59,8 @@ ROW_BY_ROW = some(
     cases=TWICE,
     recipe="second_gradients",
 )
-def test_second_gradients_are_the_oracles(adapter, experiment, direction):
-    found = adapter.second_gradients(experiment, direction)
+def test_second_gradients_are_the_oracles(along, experiment, direction):
+    found = along("second_gradients")
     assert_within_rounding(dict(found.tensors()), second_gradients_of(experiment, direction))
 
 
@@ -72,8 +72,8 @@ def test_second_gradients_are_the_oracles(adapter, experiment, direction):
     cases=ONE_WAY,
     recipe="directional_derivatives",
 )
-def test_directional_derivatives_are_the_oracles(adapter, experiment, direction):
-    found = adapter.directional_derivatives(experiment, direction)
+def test_directional_derivatives_are_the_oracles(along, experiment, direction):
+    found = along("directional_derivatives")
     assert_within_rounding(dict(found.tensors()), derivatives_of(experiment, direction))
 
 

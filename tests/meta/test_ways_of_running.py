@@ -9,7 +9,14 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from fixtures.adapters import adapters, every_adapter, outside, torch_devices, torch_modes
+from fixtures.adapters import (
+    adapters,
+    every_adapter,
+    outside,
+    torch_devices,
+    torch_modes,
+    torch_ways,
+)
 from fixtures.adapters.modes import OF_MODES
 from fixtures.adapters.torch import Torch
 from fixtures.cases import named_cases
@@ -80,6 +87,17 @@ def test_what_runs_eagerly_in_silence_proves_nothing(monkeypatch):
         check = check_of(all_claims()[claim], mode, CASES["smallest"], "float32", 0)
         with pytest.raises(Disagreement, match="the mode was not in effect"):
             CheckContext(check, RunCache(0)).run  # noqa: B018
+
+
+def test_a_derivative_that_is_eager_in_silence_proves_nothing(monkeypatch):
+    need("torch:no_onednn")
+    mode = every_adapter()["torch:no_onednn"]
+    claim = all_claims()["directional-derivatives-are-the-oracles"]
+    context = CheckContext(check_of(claim, mode, CASES["smallest"], "float32", 0), RunCache(0))
+    context.along("directional_derivatives")
+    monkeypatch.setattr(mode, "mode", replace(mode.mode, make=torch_ways.func))
+    with pytest.raises(Disagreement, match="the mode was not in effect"):
+        context.along("second_gradients")
 
 
 def test_seen_is_compared_whole():
