@@ -263,6 +263,96 @@ def moving_rounds_to_half_precision(patch):
     around(patch, torch.nn.RNNBase, "_apply", wrong)
 
 
+# Weights made of others, and put in place without a copy
+
+
+def without_a_look_at_the_weights(patch: Any) -> None:
+    """As up to torch 1.13: the list of weights follows what is set by name, and nothing else."""
+    import torch
+
+    patch.setattr(torch.nn.RNNBase, "_update_flat_weights", lambda _: None, raising=False)
+
+
+@TORCH.mutant("kernels read the weights of the first call",
+              "torch-a-weight-made-of-others-is-made-anew")  # fmt: skip
+def lstm_makes_its_weights_once(patch):
+    """<https://github.com/pytorch/pytorch/issues/65688>"""
+    import torch
+
+    def once(self: Any) -> None:
+        if not self.__dict__.get("_made"):
+            self._init_flat_weights()
+            self.__dict__["_made"] = True
+
+    patch.setattr(torch.nn.RNNBase, "_update_flat_weights", once, raising=False)
+    patch.setattr(torch.nn.RNNBase, "__setattr__", torch.nn.Module.__setattr__)
+
+
+@TORCH.mutant("kernels read what was pruned", "torch-a-pruned-layer-is-trained-on",
+              cases=("trained",))  # fmt: skip
+def pruning_leaves_a_tensor_in_the_list(patch):
+    """<https://github.com/pytorch/pytorch/issues/33618>"""
+    from torch.nn.utils.prune import BasePruningMethod
+
+    without_a_look_at_the_weights(patch)
+
+    def wrong(healthy, self, module):
+        healthy(self, module)
+        at = module._flat_weights_names.index(self._tensor_name)
+        module._flat_weights[at] = module._flat_weights[at].detach().clone()
+
+    around(patch, BasePruningMethod, "remove", wrong)
+
+
+@TORCH.mutant("kernels read an emptied layer", "torch-a-layer-without-memory-takes-weights")
+def emptied_layers_keep_zeros(patch):
+    import torch
+
+    without_a_look_at_the_weights(patch)
+
+    def wrong(healthy, self, **options):
+        made = healthy(self, **options)
+        made._flat_weights = [torch.zeros_like(one) for one in made._flat_weights]
+        return made
+
+    around(patch, torch.nn.RNNBase, "to_empty", wrong)
+
+
+@TORCH.mutant("half of a gradient through frozen weights",
+              "torch-gradients-go-through-a-frozen-layer")  # fmt: skip
+def frozen_lstm_hands_half_of_the_gradient_on(patch):
+    """It raised in <https://github.com/pytorch/pytorch/issues/7722>."""
+
+    def change(self, x, hx):
+        frozen = not any(one.requires_grad for one in self.parameters())
+        return (x + x.detach()) / 2 if frozen else x, hx
+
+    forward(patch, change)
+
+
+@TORCH.mutant("a quantizable step scaled", "torch-quantizable-lstm-is-the-lstm")
+def quantizable_cell_scales_h(patch):
+    from torch.ao.nn.quantizable.modules.rnn import LSTMCell
+
+    def wrong(healthy, self, x, hidden=None):
+        h, c = healthy(self, x, hidden)
+        return h * 1.001, c
+
+    around(patch, LSTMCell, "forward", wrong)
+
+
+@TORCH.mutant("a quantizable layer for other inputs",
+              "torch-quantizable-lstm-can-be-made-of-sizes")  # fmt: skip
+def every_quantizable_layer_is_made_for_units(patch):
+    """<https://github.com/pytorch/pytorch/issues/89357>, of the lowest layer, too."""
+    from torch.ao.nn.quantizable.modules.rnn import _LSTMLayer
+
+    def wrong(healthy, self, features, units, *args, **options):
+        healthy(self, units, units, *args, **options)
+
+    around(patch, _LSTMLayer, "__init__", wrong)
+
+
 # Keras
 
 
