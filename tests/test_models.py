@@ -471,9 +471,10 @@ def test_torch_a_pruned_layer_is_trained_on(recipe):
     formula="LSTM(..., device='meta').load_state_dict(weights, assign=True); lstm(x)",
     cases=FIVE,
     about=TORCH,
+    recipe="made_without_memory",
 )
-def test_torch_a_layer_without_memory_takes_weights(adapter, experiment, run):
-    found = adapter.made_without_memory(experiment)
+def test_torch_a_layer_without_memory_takes_weights(recipe, run):
+    found = recipe("made_without_memory")
     assert_same_bits(tensors(found), tensors(dict.fromkeys(found, run)))
 
 
@@ -484,10 +485,11 @@ def test_torch_a_layer_without_memory_takes_weights(adapter, experiment, run):
     formula="one.load_state_dict(weights, assign=True); other.load_state_dict(weights)",
     cases=named("smallest", "gru-smallest"),
     about=TORCH,
+    recipe="loaded_after_an_assignment",
     dtypes=("float32",),
 )
-def test_torch_an_assigned_state_dict_is_left_alone(adapter, experiment):
-    found = adapter.loaded_after_an_assignment(experiment)
+def test_torch_an_assigned_state_dict_is_left_alone(recipe):
+    found = recipe("loaded_after_an_assignment")
     assert_structure(found, {"before": "kept", "after": "kept"})
 
 

@@ -423,7 +423,8 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
     # Models
 
     @mutant("inputs scaled in a model", "keras-models-are-their-layers-called-in-turn",
-            "keras-functional-model-passes-states-through")  # fmt: skip
+            "keras-functional-model-passes-states-through",
+            "keras-a-layer-called-twice-is-one-layer")  # fmt: skip
     def functional_model_reads_inputs_scaled(patch):
         inputs = keras().Input((1,))
         functional = type(keras().Model(inputs, keras().layers.Dense(1)(inputs)))
@@ -605,6 +606,82 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
         for name in ("LSTM", "LSTMCell"):
             around(patch, getattr(keras().layers, name), "__init__", wrong)
 
+    # What is asked of weights and outputs
+
+    def backward_half_loses(patch: Any, *options: str) -> None:
+        def wrong(healthy, self, *args, **given):
+            healthy(self, *args, **given)
+            for option in options:
+                setattr(self.backward_layer.cell, option, None)
+
+        around(patch, keras().layers.Bidirectional, "__init__", wrong)
+
+    @mutant("the backward half not penalised", "keras-regularizers-are-of-every-weight",
+            cases=("bidirectional",))  # fmt: skip
+    def bidirectional_penalises_its_forward_half(patch):
+        """<https://github.com/keras-team/keras/issues/7514>"""
+        backward_half_loses(patch, "kernel_regularizer", "recurrent_regularizer")
+
+    @mutant("the backward half not constrained", "keras-constraints-hold-after-training",
+            cases=("bidirectional",))  # fmt: skip
+    def bidirectional_constrains_its_forward_half(patch):
+        backward_half_loses(patch, "kernel_constraint")
+
+    @mutant("outputs not penalised", "keras-layers-penalise-their-outputs")
+    def lstm_does_not_penalise_its_output(patch):
+        def wrong(healthy, self, *args, **options):
+            options.pop("activity_regularizer", None)
+            healthy(self, *args, **options)
+
+        around(patch, keras().layers.LSTM, "__init__", wrong)
+
+    @mutant("weights of steps unseen by metrics", "keras-steps-have-weights-of-their-own",
+            cases=("square",))  # fmt: skip
+    def metrics_do_not_see_weights_of_steps(patch):
+        """<https://github.com/tensorflow/tensorflow/issues/59934>"""
+        metric = keras().metrics.MeanMetricWrapper
+
+        def wrong(healthy, self, y, predicted, sample_weight=None):
+            return healthy(self, y, predicted)
+
+        around(patch, metric, "update_state", wrong)
+
+    # Layers in several places, and what else computes an LSTM
+
+    @mutant("a model forgets its states", "keras-stateful-layers-are-shared-by-models",
+            cases=("smallest-from-zero",))  # fmt: skip
+    def functional_model_resets_its_layers(patch):
+        """What raised in <https://github.com/keras-team/keras/issues/11759> starts anew."""
+        inputs, reset = keras().Input((1,)), adapters()[adapter].resets[0]
+        functional = type(keras().Model(inputs, keras().layers.Dense(1)(inputs)))
+
+        def wrong(healthy, self, *args, **options):
+            for layer in self.layers:
+                if isinstance(layer, keras().layers.RNN) and layer.stateful:
+                    getattr(layer, reset)()
+            return healthy(self, *args, **options)
+
+        around(patch, functional, "call", wrong)
+
+    @mutant("a mask of images unseen", "keras-conv-lstm-of-one-pixel-is-the-lstm",
+            cases=("masked-right-lstm-from-zero",))  # fmt: skip
+    def conv_lstm_goes_over_masked_steps(patch):
+        """<https://github.com/keras-team/keras/issues/11498>: what has more than two axes."""
+
+        def wrong(healthy, self, x, *args, **options):
+            options.pop("mask", None)
+            return healthy(self, x, *args, **options)
+
+        around(patch, keras().layers.ConvLSTM2D, "call", wrong)
+
+    @mutant("a step layer that starts in ones", "keras-step-layers-take-their-own-states",
+            cases=("smallest-from-zero",))  # fmt: skip
+    def lstm_cell_starts_in_ones(patch):
+        def wrong(healthy, self, *args, **options):
+            return [one + 1 for one in healthy(self, *args, **options)]
+
+        around(patch, keras().layers.LSTMCell, "get_initial_state", wrong)
+
 
 add_keras(KERAS3, "keras3")
 add_keras(KERAS2, "keras2")
@@ -656,6 +733,34 @@ def bidirectional_is_symbolically_twice_its_forward_layer(patch):
         return output[..., : 2 * self.forward_layer.units]
 
     around(patch, layers.Bidirectional, "__call__", wrong)
+
+
+@KERAS2.mutant("ragged rows go on over padding", "keras-2-ragged-rows-end-where-they-end",
+               cases=("masked-right-lstm-bidirectional",))  # fmt: skip
+def backward_layers_begin_in_the_padding(patch):
+    """As Keras had it before TensorFlow 2.5: <https://github.com/tensorflow/tensorflow/pull/48887>."""
+    import tensorflow as tf
+
+    lstm = keras2_layers().LSTM
+    backend = importlib.import_module(lstm.__module__).backend
+    convert = backend.convert_inputs_if_ragged
+
+    def wrong(inputs):
+        x, lengths = convert(inputs)
+        return (tf.reverse(x, [1]), lengths) if backwards else (x, lengths)
+
+    backwards: list[Any] = []
+
+    def call(healthy, self, *args, **options):
+        if self.go_backwards:
+            backwards.append(self)
+        try:
+            return healthy(self, *args, **options)
+        finally:
+            backwards.clear()
+
+    patch.setattr(backend, "convert_inputs_if_ragged", wrong)
+    around(patch, lstm, "call", call)
 
 
 # TensorFlow 1
