@@ -1,5 +1,5 @@
-"""Keras's `fit`, `evaluate` and `predict`: batches that come in another way, or are smaller, and
-what a mask does to a loss and to metrics."""
+"""Keras's `fit`, `evaluate` and `predict`: batches that come in another way, or are smaller, what a
+mask or weights of steps do to a loss and to metrics, and what is asked of weights beside a loss."""
 
 from __future__ import annotations
 
@@ -118,3 +118,82 @@ def test_keras_metrics_are_the_mean_of_all_counted_steps(adapter, experiment):
 )
 def test_keras_ctc_loss_trains_under_a_mask(recipe):
     assert_structure(recipe("trained_by_ctc"), "moved")
+
+
+WEIGHTS = np.array([[2, 0, 1, 0], [0, 4, 0, 1], [1, 0, 0, 2], [0, 3, 0, 2]], "float32")
+"""They sum up to 16, of two batches of two rows to 8 each."""
+
+
+@claim(
+    kind="exact",
+    statement="Weights of steps weigh Keras's loss, which is a mean over all steps of a batch; "
+    "weighted metrics are a mean over the weights, and other metrics never see them.",
+    formula="loss == mean(error * weight); weighted == sum(error * weight) / sum(weight)",
+    cases=named("square", "gru-square"),
+    about=KERAS,
+    recipe="evaluated_with_weights_of_steps",
+    dtypes=("float32",),
+)
+def test_keras_steps_have_weights_of_their_own(adapter, experiment):
+    y = np.repeat(ERRORS[:, :, None], experiment.units[0], axis=2).astype(experiment.dtype)
+    found = adapter.evaluated_with_weights_of_steps(experiment, WEIGHTS, y, rows=2)
+    means = {
+        "loss": (ERRORS * WEIGHTS).mean(),
+        "metric": ERRORS.mean(),
+        "weighted metric": (ERRORS * WEIGHTS).sum() / WEIGHTS.sum(),
+    }
+    assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
+
+
+# What is asked of weights and outputs beside a loss
+
+ONE_OF_EACH = named(
+    "smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest", "bidirectional"
+)
+
+
+@claim(
+    kind="exact",
+    statement="Regularizers are of every weight: of both directions, of a step layer inside "
+    "`RNN`, of a layer inside TimeDistributed, and in a model.",
+    formula="layer.losses == L1(kernel), 2 L1(recurrent kernel), 4 L1(bias) of each direction",
+    cases=ONE_OF_EACH,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_regularizers_are_of_every_weight(adapter, experiment):
+    factors = {"kernel": 1, "recurrent_kernel": 2, "bias": 4, "recurrent_bias": 4}
+    penalty = sum(
+        factors[name] * array.size / 2
+        for one in experiment.weights.rows[0]
+        for name, array in one.canonical()
+    )
+    found = adapter.penalties(experiment)
+    assert_same_bits(np.array(list(found.values())), np.full(len(found), penalty))
+
+
+@claim(
+    kind="structure",
+    statement="A layer that is told to penalise its output does so, in each direction.",
+    formula="layer = LSTM(units, activity_regularizer='l1'); layer(x); len(layer.losses) == 1",
+    cases=ONE_OF_EACH,
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_layers_penalise_their_outputs(adapter, experiment):
+    assert_structure(adapter.penalised_outputs(experiment), experiment.directions)
+
+
+@claim(
+    kind="structure",
+    statement="After a step of training every weight is as its constraint says: of both "
+    "directions, and of a step layer inside `RNN`.",
+    formula="train_on_batch(x, y) with NonNeg() of everything: every weight >= 0",
+    cases=ONE_OF_EACH,
+    about=KERAS,
+    recipe="constrained",
+    dtypes=("float32",),
+)
+def test_keras_constraints_hold_after_training(recipe):
+    found = recipe("constrained")
+    assert_structure(found, dict.fromkeys(found, "held"))

@@ -385,3 +385,67 @@ def test_keras_a_stack_of_one_cell_is_its_layer(recipe, oracle):
 )
 def test_keras_list_of_cells_keeps_its_precision(recipe, oracle):
     assert_within_rounding(dict(recipe("list_of_cells").tensors()), dict(oracle.tensors()))
+
+
+# Layers in several places, and what else computes an LSTM
+
+
+@claim(
+    kind="exact",
+    statement="A layer that stands twice in a model is one layer: it computes in each place, on "
+    "inputs of other lengths, too, what it does by itself, and the model has its weights once.",
+    formula="Model([a, b], [layer(a), layer(b)])([x, x[:, :1]]) == layer(x), layer(x[:, :1])",
+    cases=named("smallest-from-zero", "gru-smallest", "rnn-smallest", "bidirectional"),
+    about=KERAS,
+    dtypes=("float64",),
+)
+def test_keras_a_layer_called_twice_is_one_layer(adapter, experiment):
+    found = adapter.called_twice(experiment)
+    assert_same_bits(found, {name: found["calls, " + name.partition(", ")[2]] for name in found})
+
+
+@claim(
+    kind="rounding",
+    statement="A stateful layer in two models has one state: what one model leaves, the other "
+    "goes on from.",
+    formula="first = Model(a, layer(a)); second = Model(b, first(b)); a step of each in turn",
+    cases=named("smallest-from-zero", "gru-smallest-from-zero", "rnn-smallest-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_stateful_layers_are_shared_by_models(adapter, experiment, oracle):
+    run = adapter.stateful_in_two_models(experiment)
+    assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="ConvLSTM2D with a kernel of one pixel is, on images of one pixel, the LSTM: "
+    "under a mask, too.",
+    formula="ConvLSTM2D(units, 1, recurrent_activation='sigmoid')(x[:, :, None, None]) == lstm(x)",
+    cases=named("smallest-from-zero", "masked-right-lstm-from-zero"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_conv_lstm_of_one_pixel_is_the_lstm(adapter, experiment, oracle):
+    run = adapter.on_one_pixel(experiment)
+    counts = slice(None) if experiment.mask is None else experiment.mask
+    found, expected = dict(run.tensors()), dict(oracle.tensors())
+    found["output"], expected["output"] = run.output[counts], oracle.output[counts]
+    assert_within_rounding(found, expected)
+
+
+@claim(
+    kind="rounding",
+    statement="A step layer takes what its own `get_initial_state` returns: zeros.",
+    formula="cell(x[:, 0], cell.get_initial_state(batch_size=batch)) is the first step",
+    cases=named(
+        "smallest-from-zero", "gru-smallest-from-zero", "gru-reset-before-smallest-from-zero",
+        "rnn-smallest-from-zero",
+    ),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_step_layers_take_their_own_states(adapter, experiment, oracle):
+    run = adapter.from_their_own_states(experiment)
+    assert_within_rounding(run.output, oracle.output[:, :1])

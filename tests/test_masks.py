@@ -685,3 +685,30 @@ def test_keras_unrolled_layers_take_a_longer_mask(adapter, experiment):
     masks = experiment.mask, longer(experiment.mask)
     right, found = (adapter.output_under(experiment, mask, unroll=True) for mask in masks)
     assert_same_bits(found, right)
+
+
+# Rows of several lengths in one tensor, which has no mask
+
+TAKES_RAGGED_TENSORS = About(
+    lambda adapter: adapter.interface == "keras" and not adapter.backends,
+    because="it is about Keras 2 alone, which takes ragged tensors",
+)
+
+
+@claim(
+    kind="rounding",
+    statement="Rows in a `tf.RaggedTensor` end where they end: in each layer of a stack, and in "
+    "both directions, of which the backward one begins at each row's own last step.",
+    formula="layer(RaggedTensor of rows) == layer(x, mask) where steps count",
+    sources=["D8"],
+    cases=named("masked-right-lstm-two-layers", "masked-right-lstm-bidirectional",
+                "masked-right-gru-two-layers-bidirectional", "masked-right-rnn"),
+    about=TAKES_RAGGED_TENSORS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_2_ragged_rows_end_where_they_end(adapter, experiment, oracle):
+    run = adapter.ragged(experiment)
+    found, expected = dict(run.tensors()), dict(oracle.tensors())
+    found["output"] = run.output[experiment.mask]
+    expected["output"] = oracle.output[experiment.mask]
+    assert_within_rounding(found, expected)

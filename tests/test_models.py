@@ -417,3 +417,127 @@ def test_torch_a_replaced_parameter_is_used(adapter, experiment, run):
 def test_torch_a_parametrized_weight_is_used(adapter, experiment, oracle):
     run = adapter.parametrized(experiment)
     assert_within_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A weight that is made of others, by a norm or by pruning, is made of them in every "
+    "call, as they are then.",
+    formula="weight_norm(lstm, 'weight_hh_l0'); g *= 2; lstm(x) == LSTM with weight_hh_l0 (x)",
+    cases=named("smallest", "gru-smallest", "rnn-smallest", "bidirectional-two-layers"),
+    about=TORCH,
+)
+def test_torch_a_weight_made_of_others_is_made_anew(adapter, experiment):
+    found = adapter.with_weights_made_of_others(experiment)
+    assert_same_bits(
+        tensors({way: made for way, (made, _) in found.items()}),
+        tensors({way: plain for way, (_, plain) in found.items()}),
+    )
+
+
+@claim(
+    kind="structure",
+    statement="A layer with a parametrized weight can be copied after a call.",
+    formula="weight_norm(lstm, 'weight_hh_l0'); lstm(x); copy.deepcopy(lstm)",
+    cases=named("smallest", "gru-smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+)
+def test_torch_a_parametrized_layer_can_be_copied(adapter, experiment):
+    found = adapter.copied_after_a_call(experiment)
+    assert_structure(found, dict.fromkeys(found, "copied"))
+
+
+@claim(
+    kind="exact",
+    statement="Once pruning is made permanent the layer is trained as one that had those weights "
+    "from the start.",
+    formula="prune.remove(lstm, 'weight_hh_l0'); optimizer.step() moves the weight that is used",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_after_pruning",
+    dtypes=("float32",),
+)
+def test_torch_a_pruned_layer_is_trained_on(recipe):
+    found = recipe("trained_after_pruning")
+    pruned, plain = (found[name].after(2) for name in ("pruned", "plain"))
+    assert_same_bits(pruned, plain)
+
+
+@claim(
+    kind="exact",
+    statement="A layer that was made without memory computes with what it is given then: weights "
+    "that are assigned, or copied into it once it has memory.",
+    formula="LSTM(..., device='meta').load_state_dict(weights, assign=True); lstm(x)",
+    cases=FIVE,
+    about=TORCH,
+    recipe="made_without_memory",
+)
+def test_torch_a_layer_without_memory_takes_weights(recipe, run):
+    found = recipe("made_without_memory")
+    assert_same_bits(tensors(found), tensors(dict.fromkeys(found, run)))
+
+
+@claim(
+    kind="structure",
+    statement="A state_dict that was assigned to one layer is copied into the next as before: a "
+    "plain load keeps the parameters of the layer.",
+    formula="one.load_state_dict(weights, assign=True); other.load_state_dict(weights)",
+    cases=named("smallest", "gru-smallest"),
+    about=TORCH,
+    recipe="loaded_after_an_assignment",
+    dtypes=("float32",),
+)
+def test_torch_an_assigned_state_dict_is_left_alone(recipe):
+    found = recipe("loaded_after_an_assignment")
+    assert_structure(found, {"before": "kept", "after": "kept"})
+
+
+# Not what oneDNN's kernel or cuDNN's is made for
+
+
+@claim(
+    kind="rounding",
+    statement="Gradients by inputs and initial states go through a layer whose weights are frozen.",
+    formula="lstm.requires_grad_(False); d loss / d (x, h0, c0) == oracle",
+    cases=some(kinds.one_cell, *NAMES),
+    about=TORCH,
+)
+def test_torch_gradients_go_through_a_frozen_layer(adapter, experiment, oracle_gradients):
+    found = dict(adapter.gradients_through_frozen(experiment).gradients.tensors())
+    given = [name for name in found if name.startswith(("inputs", "initial"))]
+    assert_within_rounding(
+        {name: found[name] for name in given}, {name: oracle_gradients[name] for name in given}
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="torch.ao.nn.quantizable.LSTM, made of an LSTM, computes what that does.",
+    formula="torch.ao.nn.quantizable.LSTM.from_float(lstm)(x) == lstm(x)",
+    cases=some(
+        kinds.layers,
+        "smallest",
+        "no-bias",
+        "two-layers",
+        "bidirectional",
+        "bidirectional-two-layers",
+    ),
+    about=TORCH,
+    dtypes=("float32",),
+)
+def test_torch_quantizable_lstm_is_the_lstm(adapter, experiment, oracle):
+    assert_within_rounding(dict(adapter.quantizable(experiment).tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="structure",
+    statement="Made of its sizes alone it takes what the LSTM of these sizes takes.",
+    formula="torch.ao.nn.quantizable.LSTM(features, units, layers, bidirectional=True)(x)",
+    cases=named("smallest", "two-layers", "bidirectional", "bidirectional-two-layers"),
+    about=TORCH,
+    dtypes=("float32",),
+)
+def test_torch_quantizable_lstm_can_be_made_of_sizes(adapter, experiment, case):
+    shape = case.batch, case.time, case.directions * case.units[-1]
+    assert_structure(adapter.quantizable_of_sizes(experiment), str(shape))

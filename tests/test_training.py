@@ -645,3 +645,69 @@ def test_tf1_program_drops_outputs_and_not_h(recipe):
     }
     every = dict.fromkeys(("dropped", "doubled", "nothing else"), True)
     assert_structure(found, {"in training": every, "after": every})
+
+
+# In two sittings
+
+BRINGS_FILES = About(
+    lambda adapter: hasattr(adapter, "trained_from_files"),
+    because="it is about files that keep an optimizer, too",
+)
+BRINGS_A_FOLDER = About(
+    lambda adapter: hasattr(adapter, "trained_from_a_folder"),
+    because="it is about the folder that Keras 2 alone saves a model in",
+)
+
+
+def to_be_trained(experiment):
+    """With logits of both ends, where there are two."""
+    if experiment.directions == 1:
+        return experiment
+    return replace(experiment, dense=both_ends(experiment.dense))
+
+
+def one_by_one(found):
+    return {f"{way}, {name}": one for way, own in found.items() for name, one in own.items()}
+
+
+@claim(
+    kind="exact",
+    statement="Training goes on from a file as if it had never stopped: a file that holds the "
+    "optimizer, too, brings back all that Adam remembers, its count of steps included.",
+    formula="train 2 steps, save, load, train 2 steps == train 4 steps",
+    cases=named("trained", "trained-bidirectional"),
+    about=BRINGS_FILES,
+    recipe="trained_from_files",
+    dtypes=("float32",),
+)
+def test_training_goes_on_from_a_file(adapter, experiment):
+    found = adapter.trained_from_files(to_be_trained(experiment))
+    assert_same_bits(one_by_one(found), one_by_one(dict.fromkeys(found, found["in one go"])))
+
+
+@claim(
+    kind="exact",
+    statement="So it does from an `.h5` file.",
+    formula="model.save('model.h5'); load_model('model.h5') goes on where model was",
+    cases=named("trained", "trained-bidirectional"),
+    about=KERAS,
+    recipe="trained_from_an_h5_file",
+    dtypes=("float32",),
+)
+def test_keras_training_goes_on_from_an_h5_file(adapter, experiment):
+    found = adapter.trained_from_an_h5_file(to_be_trained(experiment))
+    assert_same_bits(one_by_one(found), one_by_one(dict.fromkeys(found, found["in one go"])))
+
+
+@claim(
+    kind="exact",
+    statement="And from the folder of a SavedModel.",
+    formula="model.save('folder'); load_model('folder') goes on where model was",
+    cases=named("trained", "trained-bidirectional"),
+    about=BRINGS_A_FOLDER,
+    recipe="trained_from_a_folder",
+    dtypes=("float32",),
+)
+def test_keras_2_training_goes_on_from_a_folder(adapter, experiment):
+    found = adapter.trained_from_a_folder(to_be_trained(experiment))
+    assert_same_bits(one_by_one(found), one_by_one(dict.fromkeys(found, found["in one go"])))

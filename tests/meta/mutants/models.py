@@ -263,6 +263,96 @@ def moving_rounds_to_half_precision(patch):
     around(patch, torch.nn.RNNBase, "_apply", wrong)
 
 
+# Weights made of others, and put in place without a copy
+
+
+def without_a_look_at_the_weights(patch: Any) -> None:
+    """As up to torch 1.13: the list of weights follows what is set by name, and nothing else."""
+    import torch
+
+    patch.setattr(torch.nn.RNNBase, "_update_flat_weights", lambda _: None, raising=False)
+
+
+@TORCH.mutant("kernels read the weights of the first call",
+              "torch-a-weight-made-of-others-is-made-anew")  # fmt: skip
+def lstm_makes_its_weights_once(patch):
+    """<https://github.com/pytorch/pytorch/issues/65688>"""
+    import torch
+
+    def once(self: Any) -> None:
+        if not self.__dict__.get("_made"):
+            self._init_flat_weights()
+            self.__dict__["_made"] = True
+
+    patch.setattr(torch.nn.RNNBase, "_update_flat_weights", once, raising=False)
+    patch.setattr(torch.nn.RNNBase, "__setattr__", torch.nn.Module.__setattr__)
+
+
+@TORCH.mutant("kernels read what was pruned", "torch-a-pruned-layer-is-trained-on",
+              cases=("trained",))  # fmt: skip
+def pruning_leaves_a_tensor_in_the_list(patch):
+    """<https://github.com/pytorch/pytorch/issues/33618>"""
+    from torch.nn.utils.prune import BasePruningMethod
+
+    without_a_look_at_the_weights(patch)
+
+    def wrong(healthy, self, module):
+        healthy(self, module)
+        at = module._flat_weights_names.index(self._tensor_name)
+        module._flat_weights[at] = module._flat_weights[at].detach().clone()
+
+    around(patch, BasePruningMethod, "remove", wrong)
+
+
+@TORCH.mutant("kernels read an emptied layer", "torch-a-layer-without-memory-takes-weights")
+def emptied_layers_keep_zeros(patch):
+    import torch
+
+    without_a_look_at_the_weights(patch)
+
+    def wrong(healthy, self, **options):
+        made = healthy(self, **options)
+        made._flat_weights = [torch.zeros_like(one) for one in made._flat_weights]
+        return made
+
+    around(patch, torch.nn.RNNBase, "to_empty", wrong)
+
+
+@TORCH.mutant("half of a gradient through frozen weights",
+              "torch-gradients-go-through-a-frozen-layer")  # fmt: skip
+def frozen_lstm_hands_half_of_the_gradient_on(patch):
+    """It raised in <https://github.com/pytorch/pytorch/issues/7722>."""
+
+    def change(self, x, hx):
+        frozen = not any(one.requires_grad for one in self.parameters())
+        return (x + x.detach()) / 2 if frozen else x, hx
+
+    forward(patch, change)
+
+
+@TORCH.mutant("a quantizable step scaled", "torch-quantizable-lstm-is-the-lstm")
+def quantizable_cell_scales_h(patch):
+    from torch.ao.nn.quantizable.modules.rnn import LSTMCell
+
+    def wrong(healthy, self, x, hidden=None):
+        h, c = healthy(self, x, hidden)
+        return h * 1.001, c
+
+    around(patch, LSTMCell, "forward", wrong)
+
+
+@TORCH.mutant("a quantizable layer for other inputs",
+              "torch-quantizable-lstm-can-be-made-of-sizes")  # fmt: skip
+def every_quantizable_layer_is_made_for_units(patch):
+    """<https://github.com/pytorch/pytorch/issues/89357>, of the lowest layer, too."""
+    from torch.ao.nn.quantizable.modules.rnn import _LSTMLayer
+
+    def wrong(healthy, self, features, units, *args, **options):
+        healthy(self, units, units, *args, **options)
+
+    around(patch, _LSTMLayer, "__init__", wrong)
+
+
 # Keras
 
 
@@ -333,7 +423,8 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
     # Models
 
     @mutant("inputs scaled in a model", "keras-models-are-their-layers-called-in-turn",
-            "keras-functional-model-passes-states-through")  # fmt: skip
+            "keras-functional-model-passes-states-through",
+            "keras-a-layer-called-twice-is-one-layer")  # fmt: skip
     def functional_model_reads_inputs_scaled(patch):
         inputs = keras().Input((1,))
         functional = type(keras().Model(inputs, keras().layers.Dense(1)(inputs)))
@@ -515,6 +606,82 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
         for name in ("LSTM", "LSTMCell"):
             around(patch, getattr(keras().layers, name), "__init__", wrong)
 
+    # What is asked of weights and outputs
+
+    def backward_half_loses(patch: Any, *options: str) -> None:
+        def wrong(healthy, self, *args, **given):
+            healthy(self, *args, **given)
+            for option in options:
+                setattr(self.backward_layer.cell, option, None)
+
+        around(patch, keras().layers.Bidirectional, "__init__", wrong)
+
+    @mutant("the backward half not penalised", "keras-regularizers-are-of-every-weight",
+            cases=("bidirectional",))  # fmt: skip
+    def bidirectional_penalises_its_forward_half(patch):
+        """<https://github.com/keras-team/keras/issues/7514>"""
+        backward_half_loses(patch, "kernel_regularizer", "recurrent_regularizer")
+
+    @mutant("the backward half not constrained", "keras-constraints-hold-after-training",
+            cases=("bidirectional",))  # fmt: skip
+    def bidirectional_constrains_its_forward_half(patch):
+        backward_half_loses(patch, "kernel_constraint")
+
+    @mutant("outputs not penalised", "keras-layers-penalise-their-outputs")
+    def lstm_does_not_penalise_its_output(patch):
+        def wrong(healthy, self, *args, **options):
+            options.pop("activity_regularizer", None)
+            healthy(self, *args, **options)
+
+        around(patch, keras().layers.LSTM, "__init__", wrong)
+
+    @mutant("weights of steps unseen by metrics", "keras-steps-have-weights-of-their-own",
+            cases=("square",))  # fmt: skip
+    def metrics_do_not_see_weights_of_steps(patch):
+        """<https://github.com/tensorflow/tensorflow/issues/59934>"""
+        metric = keras().metrics.MeanMetricWrapper
+
+        def wrong(healthy, self, y, predicted, sample_weight=None):
+            return healthy(self, y, predicted)
+
+        around(patch, metric, "update_state", wrong)
+
+    # Layers in several places, and what else computes an LSTM
+
+    @mutant("a model forgets its states", "keras-stateful-layers-are-shared-by-models",
+            cases=("smallest-from-zero",))  # fmt: skip
+    def functional_model_resets_its_layers(patch):
+        """What raised in <https://github.com/keras-team/keras/issues/11759> starts anew."""
+        inputs, reset = keras().Input((1,)), adapters()[adapter].resets[0]
+        functional = type(keras().Model(inputs, keras().layers.Dense(1)(inputs)))
+
+        def wrong(healthy, self, *args, **options):
+            for layer in self.layers:
+                if isinstance(layer, keras().layers.RNN) and layer.stateful:
+                    getattr(layer, reset)()
+            return healthy(self, *args, **options)
+
+        around(patch, functional, "call", wrong)
+
+    @mutant("a mask of images unseen", "keras-conv-lstm-of-one-pixel-is-the-lstm",
+            cases=("masked-right-lstm-from-zero",))  # fmt: skip
+    def conv_lstm_goes_over_masked_steps(patch):
+        """<https://github.com/keras-team/keras/issues/11498>: what has more than two axes."""
+
+        def wrong(healthy, self, x, *args, **options):
+            options.pop("mask", None)
+            return healthy(self, x, *args, **options)
+
+        around(patch, keras().layers.ConvLSTM2D, "call", wrong)
+
+    @mutant("a step layer that starts in ones", "keras-step-layers-take-their-own-states",
+            cases=("smallest-from-zero",))  # fmt: skip
+    def lstm_cell_starts_in_ones(patch):
+        def wrong(healthy, self, *args, **options):
+            return [one + 1 for one in healthy(self, *args, **options)]
+
+        around(patch, keras().layers.LSTMCell, "get_initial_state", wrong)
+
 
 add_keras(KERAS3, "keras3")
 add_keras(KERAS2, "keras2")
@@ -566,6 +733,34 @@ def bidirectional_is_symbolically_twice_its_forward_layer(patch):
         return output[..., : 2 * self.forward_layer.units]
 
     around(patch, layers.Bidirectional, "__call__", wrong)
+
+
+@KERAS2.mutant("ragged rows go on over padding", "keras-2-ragged-rows-end-where-they-end",
+               cases=("masked-right-lstm-bidirectional",))  # fmt: skip
+def backward_layers_begin_in_the_padding(patch):
+    """As Keras had it before TensorFlow 2.5: <https://github.com/tensorflow/tensorflow/pull/48887>."""
+    import tensorflow as tf
+
+    lstm = keras2_layers().LSTM
+    backend = importlib.import_module(lstm.__module__).backend
+    convert = backend.convert_inputs_if_ragged
+
+    def wrong(inputs):
+        x, lengths = convert(inputs)
+        return (tf.reverse(x, [1]), lengths) if backwards else (x, lengths)
+
+    backwards: list[Any] = []
+
+    def call(healthy, self, *args, **options):
+        if self.go_backwards:
+            backwards.append(self)
+        try:
+            return healthy(self, *args, **options)
+        finally:
+            backwards.clear()
+
+    patch.setattr(backend, "convert_inputs_if_ragged", wrong)
+    around(patch, lstm, "call", call)
 
 
 # TensorFlow 1

@@ -659,3 +659,42 @@ def dropout_wrapper_keeps_all_outputs(patch):
         healthy(self, cell, **options)
 
     around(patch, tf.compat.v1.nn.rnn_cell.DropoutWrapper, "__init__", wrong)
+
+
+# What a file holds of an optimizer
+
+
+@TORCH.mutant("a count of steps lost", "training-goes-on-from-a-file", cases=CASES)
+def a_loaded_adam_counts_from_zero(patch):
+    import torch
+
+    healthy = torch.optim.Optimizer.load_state_dict
+
+    def wrong(self, state_dict):
+        healthy(self, state_dict)
+        for state in self.state.values():
+            state["step"] *= 0
+
+    patch.setattr(torch.optim.Optimizer, "load_state_dict", wrong)
+
+
+def add_files(catalogue: Catalogue, adapter: str) -> None:
+    @catalogue.mutant("moments lost", "training-goes-on-from-a-file", cases=CASES)
+    def a_loaded_optimizer_starts_anew(patch):
+        """<https://github.com/keras-team/tf-keras/issues/70>"""
+        from fixtures.adapters import adapters
+
+        optimizer = adapters()[adapter].keras().optimizers.Optimizer
+        patch.setattr(optimizer, "load_own_variables", lambda *_: None)
+
+
+for catalogue in (KERAS3, KERAS2):
+    add_files(catalogue, catalogue.adapter)
+
+
+@KERAS2.mutant("moments lost", "keras-training-goes-on-from-an-h5-file", cases=CASES)
+def an_optimizer_from_an_h5_file_starts_anew(patch):
+    from fixtures.adapters import adapters
+
+    optimizer = adapters()["keras2"].keras().optimizers.Optimizer
+    patch.setattr(optimizer, "set_weights", lambda *_: None)
