@@ -93,6 +93,21 @@ def test_what_was_made_for_some_lengths_takes_others(recipe, oracle):
 
 @claim(
     kind="structure",
+    statement="What was exported with its steps left open computes all of them, however many come, "
+    "or raises, as it was exported or as it is called: never a few of them in silence.",
+    formula="steps of exported(x) == steps of x, or it raises",
+    recipe="left_open_in_time",
+    cases=named("smallest", "gru-smallest"),
+    dtypes=("float32",),
+    about=IN_A_MODE,
+)
+def test_exported_models_compute_every_step_or_refuse(recipe, experiment):
+    steps = recipe("left_open_in_time").native
+    assert_structure(steps, steps if steps == "refused" else experiment.time)
+
+
+@claim(
+    kind="structure",
     statement="An exported program says of its results the shapes that the layer's have: h_n and "
     "c_n have three axes.",
     formula="shapes in the graph == shapes of output, h_n, c_n",

@@ -25,8 +25,9 @@ MORE_FILES = ("torch_cells",)
 
 FAMILIES = (
     "derivatives", "dropout", "files", "fit", "jax_layers", "jax_modes", "keras_backends",
-    "keras_modes", "layer_norm", "litert", "masks", "mlx", "models", "onnx", "openvino", "paddle",
-    "precision", "refusals", "state", "steps", "tf1_modes", "torch_modes", "training",
+    "keras_modes", "keras_modes_elsewhere", "layer_norm", "litert", "masks", "mlx", "models",
+    "onnx", "openvino", "paddle", "precision", "refusals", "state", "steps", "tf1_modes",
+    "torch_modes", "training",
 )  # fmt: skip
 """A file for each family of claims whose mutants, of several adapters, stand together; it has
 `CATALOGUES`."""

@@ -137,6 +137,17 @@ def implementation_is_always_1(patch: Any, adapter: str) -> None:
     implementation_is(patch, 1)
 
 
+@mutant("stateless", "the weights of another layer", VALUES, of=("keras3",))
+def stateless_call_has_the_layers_own_weights(patch: Any, adapter: str) -> None:
+    """As a layer does that keeps a tensor of them, and asks no scope."""
+    layer = module(adapter, "layers.layer").Layer
+
+    def stateless_call(self: Any, trained: Any, others: Any, *arguments: Any, **o: Any) -> Any:
+        return self(*arguments, **o), others
+
+    patch.setattr(layer, "stateless_call", stateless_call)
+
+
 # Graphs with numbers of their own
 
 
