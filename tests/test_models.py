@@ -532,7 +532,8 @@ def test_torch_quantizable_lstm_is_the_lstm(adapter, experiment, oracle):
 
 @claim(
     kind="structure",
-    statement="Made of its sizes alone it takes what the LSTM of these sizes takes.",
+    statement="torch.ao.nn.quantizable.LSTM, made of its sizes alone, takes what the LSTM of these "
+    "sizes takes.",
     formula="torch.ao.nn.quantizable.LSTM(features, units, layers, bidirectional=True)(x)",
     cases=named("smallest", "two-layers", "bidirectional", "bidirectional-two-layers"),
     about=TORCH,

@@ -687,7 +687,7 @@ def test_training_goes_on_from_a_file(adapter, experiment):
 
 @claim(
     kind="exact",
-    statement="So it does from an `.h5` file.",
+    statement="Training of a model goes on from an `.h5` file as if it had never stopped.",
     formula="model.save('model.h5'); load_model('model.h5') goes on where model was",
     cases=named("trained", "trained-bidirectional"),
     about=KERAS,
@@ -701,7 +701,8 @@ def test_keras_training_goes_on_from_an_h5_file(adapter, experiment):
 
 @claim(
     kind="exact",
-    statement="And from the folder of a SavedModel.",
+    statement="Training of a model goes on from the folder of a SavedModel as if it had never "
+    "stopped.",
     formula="model.save('folder'); load_model('folder') goes on where model was",
     cases=named("trained", "trained-bidirectional"),
     about=BRINGS_A_FOLDER,
