@@ -112,6 +112,11 @@ def padded(experiment, by):
     )
 
 
+def nan_where_masked(experiment):
+    inputs = np.where(experiment.mask[..., None], experiment.inputs, np.float32(np.nan))
+    return replace(experiment, inputs=inputs)
+
+
 # Values
 
 
@@ -165,6 +170,39 @@ def test_masked_inputs_change_nothing(adapter, run, experiment):
         counts = experiment.output_mask
         found["output"], expected["output"] = found["output"][counts], expected["output"][counts]
     assert_same_bits(found, expected)
+
+
+@claim(
+    kind="exact",
+    statement="NaN in the input at a masked step, as where a measurement is missing, reaches no "
+    "result, but for the output of that very step in flax.",
+    formula="layer(x where mask else NaN, mask) == layer(x, mask)",
+    sources=["D8"],
+    cases=A_FEW,
+    dtypes=("float32",),
+)
+def test_nan_at_a_masked_step_reaches_no_result(adapter, run, experiment):
+    other = adapter.run(nan_where_masked(experiment))
+    found, expected = dict(other.tensors()), dict(run.tensors())
+    if adapter.masked_output == "computed":
+        counts = experiment.output_mask
+        found["output"], expected["output"] = found["output"][counts], expected["output"][counts]
+    assert_same_bits(found, expected)
+
+
+@claim(
+    kind="exact",
+    statement="NaN in the input at a masked step reaches no gradient: what was not used on the way "
+    "forward takes no part in the way back.",
+    formula="d loss(layer(x where mask else NaN, mask)) == d loss(layer(x, mask))",
+    sources=["D8"],
+    cases=named(*OF_EACH_MASK),
+    recipe="gradients",
+    dtypes=("float32",),
+)
+def test_nan_at_a_masked_step_reaches_no_gradient(adapter, gradients, experiment):
+    found = adapter.gradients(nan_where_masked(experiment)).gradients
+    assert_same_bits(dict(found.tensors()), gradients)
 
 
 @claim(

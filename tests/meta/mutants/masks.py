@@ -19,6 +19,8 @@ GRADIENTS = "masked-gradients-are-the-oracles"
 RECORDED = "recorded-gradients-of-short-rows-are-still-computed"
 TWO_WIDTHS = "keras-directions-may-have-different-widths"
 PADDING = "masked-inputs-change-nothing"
+NAN = "nan-at-a-masked-step-reaches-no-result"
+NAN_GRADIENTS = "nan-at-a-masked-step-reaches-no-gradient"
 PADDED = "padding-to-any-length-changes-nothing"
 ROW_BY_ROW = "a-masked-batch-is-its-rows-one-by-one"
 PERMUTED = "permuting-the-batch-permutes-the-result"
@@ -108,6 +110,14 @@ def padding_leaks(_: Any, x: Any, initial: Any, mask: Any) -> tuple[Any, Any, An
 
     gone = tf.cast(tf.logical_not(mask), x.dtype)[:, :, None]
     return x + 1e-3 * tf.reduce_sum(x * gone, axis=1, keepdims=True), initial, mask
+
+
+def masked_by_a_product(_: Any, x: Any, initial: Any, mask: Any) -> tuple[Any, Any, Any]:
+    """What is masked is multiplied by zero, which is zero of numbers alone."""
+    import tensorflow as tf
+
+    gone = tf.cast(tf.logical_not(mask), x.dtype)[:, :, None]
+    return x + tf.reduce_sum(0 * x * gone, axis=1, keepdims=True), initial, mask
 
 
 def neighbours_mask(mask: Any) -> Any:
@@ -289,6 +299,8 @@ def add_keras(catalogue: Catalogue) -> None:
           before=mask_where(lambda one: one.stateful, lambda _: None))  # fmt: skip
     layer("padding-leaks", "what is masked comes into what counts", (VALUES, PADDING, ROW_BY_ROW),
           PLAIN, before=padding_leaks)  # fmt: skip
+    layer("masked-by-a-product", "what is masked is multiplied by zero", (NAN,), PLAIN,
+          before=masked_by_a_product)  # fmt: skip
     layer("empty-rows-from-zero", "the state of a row without a step lost", (EMPTY, VALUES),
           ROWS, after=whole_rows_from_zero)  # fmt: skip
     layer("gradient-cut", "gradient cut where a step is masked", (GRADIENTS, RECORDED),
@@ -439,6 +451,14 @@ def a_length_of_zero_is_taken(patch):
 def packed_gradient_cut(patch):
     def wrong(pack, x, *args, **kwargs):
         return pack(x * 0.999 + x.detach() * 0.001, *args, **kwargs)
+
+    packing(patch, "pack_padded_sequence", wrong)
+
+
+@TORCH.mutant("what is masked is multiplied by zero", NAN_GRADIENTS, cases=RIGHT)
+def padding_multiplied_by_zero_on_the_way_back(patch):
+    def wrong(pack, x, *args, **kwargs):
+        return pack(x * (1 + 0 * x[:, :1].sum()), *args, **kwargs)
 
     packing(patch, "pack_padded_sequence", wrong)
 
