@@ -647,6 +647,25 @@ def test_tf1_program_drops_outputs_and_not_h(recipe):
     assert_structure(found, {"in training": every, "after": every})
 
 
+# With weights that were pruned
+
+
+@claim(
+    kind="exact",
+    statement="Once pruning is made permanent the layer is trained as one that had those weights "
+    "from the start.",
+    formula="prune.remove(lstm, 'weight_hh_l0'); optimizer.step() moves the weight that is used",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_after_pruning",
+    dtypes=("float32",),
+)
+def test_torch_a_pruned_layer_is_trained_on(recipe):
+    found = recipe("trained_after_pruning")
+    pruned, plain = (found[name].after(2) for name in ("pruned", "plain"))
+    assert_same_bits(pruned, plain)
+
+
 # In two sittings
 
 BRINGS_FILES = About(

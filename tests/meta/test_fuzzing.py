@@ -546,7 +546,11 @@ def test_a_mode_that_nobody_asked_for_is_put_to_one_random_case_that_it_takes():
     modes = [name for name in every_adapter() if in_a_mode(name)]
     found = by_case(tuple(modes), seed=0)
     times = Counter(name for part in found for names in part.values() for name in names)
-    assert times == dict.fromkeys(modes, 1)
+    # Keras's modes on another backend than that of here take no case.
+    smallest = next(case for case in named_cases() if case.name == "smallest")
+    here = [name for name in modes if not every_adapter()[name].leaves_out(smallest, "float32")]
+    assert len(here) > len(modes) // 2
+    assert times == dict.fromkeys(here, 1)
     for part, told in enumerate(found):
         cases = {case.name: case for case in drawn_in_short(part, 0)}
         for case, names in told.items():
