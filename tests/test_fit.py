@@ -1,5 +1,6 @@
 """Keras's `fit`, `evaluate` and `predict`: batches that come in another way, or are smaller, what a
-mask or weights of steps do to a loss and to metrics, and what is asked of weights beside a loss."""
+mask or weights of steps do to a loss and to metrics, what is asked of weights beside a loss, and
+the ways in which `compile` has a step run."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from fixtures.cases import named
 from fixtures.checks.compare import (
+    assert_each_within_rounding,
     assert_same_bits,
     assert_structure,
     assert_within_rounding,
@@ -197,3 +199,110 @@ def test_keras_layers_penalise_their_outputs(adapter, experiment):
 def test_keras_constraints_hold_after_training(recipe):
     found = recipe("constrained")
     assert_structure(found, dict.fromkeys(found, "held"))
+
+
+# Every way to run a step
+
+
+@claim(
+    kind="rounding",
+    statement="`predict` computes the same, of masks and states too, whether `compile` has a step "
+    "run eagerly, as a graph, compiled with jit_compile=True, or several steps at a time.",
+    formula="compile(run_eagerly=, jit_compile=, steps_per_execution=); predict(x) == oracle(x)",
+    cases=named("masked-right-lstm-bidirectional"),
+    about=KERAS,
+    recipe="predicted_in_every_way",
+    dtypes=("float32",),
+)
+def test_keras_predict_computes_alike_however_compiled(recipe, oracle):
+    expected = dict(oracle.tensors())
+    found = recipe("predicted_in_every_way")
+    assert_each_within_rounding(
+        {way: (dict(run.tensors()), expected) for way, run in found.items()}
+    )
+
+
+@claim(
+    kind="exact",
+    statement="A loss and metrics under a mask come to the same compiled with jit_compile=True, "
+    "and several steps at a time.",
+    formula="compile(jit_compile=, steps_per_execution=); evaluate(x, y) == the means above",
+    cases=named("square"),
+    about=KERAS,
+    recipe="evaluated_in_every_way",
+    dtypes=("float32",),
+)
+def test_keras_evaluate_measures_alike_however_compiled(adapter, experiment):
+    y = np.repeat(ERRORS[:, :, None], experiment.units[0], axis=2).astype(experiment.dtype)
+    batches = [ERRORS[rows][MASK[rows]].mean() for rows in (slice(2), slice(2, 4))]
+    mean = ERRORS[MASK].mean()
+    means = {"loss": np.mean(batches), "metric": mean, "weighted metric": mean}
+    ways = adapter.evaluated_in_every_way(experiment, MASK, y, rows=2)
+    found = {f"{name}, {way}": one[name] for way, one in ways.items() for name in means}
+    expected = {f"{name}, {way}": whole(means[name], y) for way in ways for name in means}
+    assert_same_bits(found, expected)
+
+
+@claim(
+    kind="structure",
+    statement="As a graph or compiled, a step that was run once calls no Python code of a layer "
+    "again.",
+    formula="compile(jit_compile=True); predict(x); predict(x) calls no `call`",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="steps_are",
+    dtypes=("float32",),
+)
+def test_keras_steps_are_run_as_they_are_compiled(recipe, adapter):
+    found = recipe("steps_are")
+    kinds = {True: "a graph", False: "Python"}
+    assert_structure(found, {way: kinds[adapter.runs_a_graph(way)] for way in found})
+
+
+@claim(
+    kind="exact",
+    statement="A model that is built, and whose weights are drawn, by its first `predict` computes "
+    "there what these weights give, as a graph and compiled.",
+    formula="Sequential([LSTM(units)]).predict(x) == built, with its weights: predict(x)",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="built_by_predict",
+    dtypes=("float32",),
+)
+def test_keras_models_built_by_predict_use_their_weights(recipe):
+    found = recipe("built_by_predict")
+    new, built = ({way: pair[place] for way, pair in found.items()} for place in (0, 1))
+    assert_same_bits(new, built)
+
+
+def called_in_every_way(adapter, experiment, oracle, built):
+    found = adapter.calls_of_a_function(experiment, built)
+    return {by: ({"output": one}, {"output": oracle.output}) for by, one in found.items()}
+
+
+@claim(
+    kind="rounding",
+    statement="A model whose `call` is a `tf.function`, and builds its layers, computes with the "
+    "weights that they are given afterwards: called by itself, by another function, compiled by "
+    "XLA or not, and by `predict`.",
+    formula="@tf.function call(x); model(x); model.set_weights(w); model(x) == oracle(x)",
+    cases=named("smallest-from-zero"),
+    about=KERAS,
+    recipe="calls_of_a_function",
+    dtypes=("float32",),
+)
+def test_keras_calls_that_are_functions_see_the_weights(adapter, experiment, oracle):
+    assert_each_within_rounding(called_in_every_way(adapter, experiment, oracle, built=False))
+
+
+@claim(
+    kind="rounding",
+    statement="It does so where the layers are built before the first call.",
+    formula="layer.build(shape); model(x); model.set_weights(w); model(x) == oracle(x)",
+    cases=named("smallest-from-zero"),
+    about=KERAS,
+    recipe="calls_of_a_function",
+    dtypes=("float32",),
+)
+def test_keras_built_calls_that_are_functions_see_them(adapter, experiment, oracle):
+    assert_each_within_rounding(called_in_every_way(adapter, experiment, oracle, built=True))

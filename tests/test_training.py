@@ -731,3 +731,88 @@ def test_keras_training_goes_on_from_an_h5_file(adapter, experiment):
 def test_keras_2_training_goes_on_from_a_folder(adapter, experiment):
     found = adapter.trained_from_a_folder(to_be_trained(experiment))
     assert_same_bits(one_by_one(found), one_by_one(dict.fromkeys(found, found["in one go"])))
+
+
+# By the trainer
+
+
+@claim(
+    kind="rounding",
+    statement="Keras's `fit` trains every weight alike whether `compile` has a step run eagerly, "
+    "as a graph, compiled with jit_compile=True, or several steps at a time.",
+    formula="compile(Adam(), run_eagerly=, jit_compile=, steps_per_execution=); fit(x, y)",
+    cases=named("trained-bidirectional"),
+    about=KERAS,
+    recipe="fit_in_every_way",
+    dtypes=("float32",),
+)
+def test_keras_fit_trains_alike_however_it_is_compiled(adapter, experiment, run_cache):
+    experiment = to_be_trained(experiment)
+    training = Training(PLAIN_ADAM, steps=2, batch=2)
+    expected = expected_of(experiment, training, run_cache).weights[2]
+    found = adapter.fit_in_every_way(experiment, training)
+    assert_each_within_rounding({way: (weights, expected) for way, weights in found.items()})
+
+
+@claim(
+    kind="structure",
+    statement="Keras trains as it was compiled last: a layer that is frozen after a `fit` stands "
+    "still once the model is compiled again, and one that is thawed moves again.",
+    formula="layer.trainable = False; model.compile(...); model.fit(x, y) moves no weight of it",
+    cases=named("rnn-smallest"),
+    about=KERAS,
+    recipe="moved_after_freezing",
+    dtypes=("float32",),
+)
+def test_keras_freezes_and_thaws_when_compiled_again(recipe):
+    ways = recipe("moved_after_freezing")
+    found = {
+        way: {when: effects[when] for when in ("frozen, compiled", "thawed, compiled")}
+        for way, effects in ways.items()
+    }
+    expected = {"frozen, compiled": "stayed", "thawed, compiled": "moved"}
+    assert_structure(found, dict.fromkeys(found, expected))
+
+
+@claim(
+    kind="structure",
+    statement="Not compiled again, a graph goes on to train a layer that is frozen after a `fit`; "
+    "run eagerly, Keras 3 freezes it at once, and Keras 2 does not.",
+    formula="fit(x, y); layer.trainable = False; fit(x, y)",
+    cases=named("rnn-smallest"),
+    about=KERAS,
+    recipe="moved_after_freezing",
+    dtypes=("float32",),
+)
+def test_keras_frozen_layers_wait_to_be_compiled(recipe, adapter):
+    ways = recipe("moved_after_freezing")
+    found = {way: effects["frozen, not compiled"] for way, effects in ways.items()}
+    assert_structure(found, {way: adapter.effect_of_freezing(way) for way in found})
+
+
+@claim(
+    kind="exact",
+    statement="Training that is interrupted goes on where it was: `fit` after a `fit` that was "
+    "stopped at a batch's end gives what one that was not stopped gives.",
+    formula="fit(x, y) until KeyboardInterrupt after a batch; fit(the rest) == fit(x, y)",
+    cases=named("square"),
+    about=KERAS,
+    recipe="interrupted_fit",
+    dtypes=("float32",),
+)
+def test_keras_goes_on_from_an_interrupted_fit(recipe):
+    found = recipe("interrupted_fit")
+    assert_same_bits(found["interrupted"], found["in one go"])
+
+
+@claim(
+    kind="structure",
+    statement="A `fit` whose data raise an error leaves the weights as they were.",
+    formula="fit(x, y); fit(a dataset whose first batch raises) moves nothing",
+    cases=named("rnn-smallest"),
+    about=KERAS,
+    recipe="weights_after_broken_data",
+    dtypes=("float32",),
+)
+def test_keras_data_that_raise_leave_the_weights(recipe):
+    assert_structure(recipe("weights_after_broken_data"), "kept")

@@ -27,7 +27,7 @@ FAMILIES = (
     "derivatives", "dropout", "files", "fit", "jax_layers", "jax_modes", "keras_backends",
     "keras_modes", "keras_modes_elsewhere", "layer_norm", "litert", "masks", "mlx", "models",
     "onnx", "openvino", "paddle", "precision", "refusals", "state", "steps", "tf1_modes",
-    "torch_modes", "training",
+    "torch_modes", "trainer", "training",
 )  # fmt: skip
 """A file for each family of claims whose mutants, of several adapters, stand together; it has
 `CATALOGUES`."""
