@@ -263,6 +263,22 @@ def moving_rounds_to_half_precision(patch):
     around(patch, torch.nn.RNNBase, "_apply", wrong)
 
 
+@TORCH.mutant("a layer moved by way of half precision",
+              "torch-conversions-in-every-way-are-the-same")  # fmt: skip
+def overwriting_rounds_to_half_precision(patch):
+    import torch
+    from torch import __future__ as told
+
+    def wrong(healthy, self, *args, **options):
+        healthy(self, *args, **options)
+        if told.get_overwrite_module_params_on_conversion():
+            with torch.no_grad():
+                self.weight_hh_l0.copy_(self.weight_hh_l0.half())
+        return self
+
+    around(patch, torch.nn.RNNBase, "_apply", wrong)
+
+
 # Weights made of others, and put in place without a copy
 
 
