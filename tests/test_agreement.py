@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fixtures.cases import every, one_direction, some
+from fixtures.cases import every, named, one_direction, some
 from fixtures.checks.compare import assert_same_bits, assert_ways_agree, assert_within_rounding
 from fixtures.claims import TORCH, About, claim
 
@@ -15,11 +15,27 @@ EVERY_STEP = some(
     "smallest", "one-unit", "batch-one", "hundred-steps", "saturated", "no-bias", "two-layers",
     "two-widths", "four-layers", "square",
 )  # fmt: skip
+ROWS = named("smallest", "two-layers", "bidirectional", "gru-smallest", "rnn-smallest")
 LAYOUTS = some(
     every,
     "smallest", "one-unit", "batch-one", "integer-example", "two-layers", "two-widths",
     "bidirectional", "bidirectional-two-layers", "square", "square-bidirectional",
 )  # fmt: skip
+
+
+def with_nan_in_row_one(experiment):
+    inputs = experiment.inputs.copy()
+    inputs[1] = np.nan
+    return replace(experiment, inputs=inputs, nan_rows=(1,))
+
+
+def rows_beside_it(arrays):
+    """What has the batch in front, without that row."""
+    return {name: np.delete(array, 1, axis=0) for name, array in arrays}
+
+
+def by_given(gradients):
+    return [(n, one) for n, one in gradients.tensors() if n.startswith(("inputs", "initial"))]
 
 
 @claim(
@@ -130,3 +146,30 @@ def test_torch_batch_first_is_a_transposition(run, recipe, oracle):
     time_major = recipe("time_major")
     ways = {"batch first": dict(run.tensors()), "time first": dict(time_major.tensors())}
     assert_ways_agree(ways, dict(oracle.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="Rows of a batch are computed side by side: NaN in one of them moves no bit of "
+    "another.",
+    formula="lstm(x with x[1] = NaN)[0] == lstm(x)[0]",
+    cases=ROWS,
+    dtypes=("float32",),
+)
+def test_nan_in_one_row_reaches_no_other_row(adapter, run, experiment):
+    other = adapter.run(with_nan_in_row_one(experiment))
+    assert_same_bits(rows_beside_it(other.tensors()), rows_beside_it(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="Nor does it move a bit of the gradients by another row's inputs and states.",
+    formula="d loss / d (x[0], h0[0], c0[0]) with x[1] = NaN == without",
+    cases=ROWS,
+    recipe="gradients",
+    dtypes=("float32",),
+)
+def test_nan_in_one_row_reaches_no_other_rows_gradient(adapter, recipe, experiment):
+    other = adapter.gradients(with_nan_in_row_one(experiment)).gradients
+    own = recipe("gradients").gradients
+    assert_same_bits(rows_beside_it(by_given(other)), rows_beside_it(by_given(own)))

@@ -487,3 +487,21 @@ def test_a_layer_without_units_is_refused(adapter, experiment):
     assert_each_refused(
         {"none": functools.partial(made, 0), "less": functools.partial(made, -1)}, (ValueError,)
     )
+
+
+@claim(
+    kind="structure",
+    statement="torch makes no layer with an option out of its range, or with one of another layer: "
+    "none of no layers, and no GRU with a projection.",
+    formula="LSTM(features, units, num_layers=0), GRU(..., proj_size=3), LSTM(..., dropout=1.5), "
+    "RNN(..., nonlinearity='sigmoid') raise",
+    cases=named("smallest"),
+    about=TORCH,
+    recipe="made_with_options",
+    dtypes=ONE_DTYPE,
+)
+def test_torch_refuses_options_out_of_range(adapter, experiment):
+    calls = adapter.made_with_options(experiment)
+    for right in [name for name in calls if name.startswith("right")]:
+        calls.pop(right)()
+    assert_each_refused(calls, (ValueError, TypeError, RuntimeError, IndexError))

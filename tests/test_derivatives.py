@@ -12,8 +12,12 @@ from dataclasses import replace
 
 from fixtures.cases import plain, some
 from fixtures.cells import GRU, LSTM, RNN
-from fixtures.checks.compare import assert_each_within_rounding, assert_within_rounding
-from fixtures.claims import claim
+from fixtures.checks.compare import (
+    assert_each_within_rounding,
+    assert_same_bits,
+    assert_within_rounding,
+)
+from fixtures.claims import TORCH, claim
 from fixtures.model.experiment import Upstream
 from fixtures.model.weights import arrays_of
 from fixtures.oracle.rounding import gradients_of
@@ -95,6 +99,24 @@ def test_gradients_of_each_row_are_those_of_it_alone(adapter, experiment):
 
 @claim(
     kind="rounding",
+    statement="Of one call for the whole batch, the losses of its rows are differentiated by the "
+    "weights all at once, by `jacrev` or `is_grads_batched`: to the gradients of each row alone.",
+    formula="jacrev(losses)(weights)[b] == grad(loss)(x[b:b + 1])",
+    cases=some(plain_and_smooth, *OF_EACH_KIND, "two-layers"),
+    about=TORCH,
+    recipe="jacobians",
+)
+def test_torch_jacobians_are_gradients_row_by_row(adapter, experiment):
+    rows = {}
+    for way, found in adapter.jacobians(experiment).items():
+        for row, one in enumerate(found):
+            arrays, alone = arrays_of(one), gradients_of(with_its_loss(experiment, row))
+            rows[f"{way}, row {row}"] = (arrays, {name: alone[name] for name in arrays})
+    assert_each_within_rounding(rows)
+
+
+@claim(
+    kind="rounding",
     statement="The gradients by inputs and weights are the equations' also where a layer is "
     "computed again on the way back, for its memory.",
     formula="d loss(recomputed(layer)) / d (x, kernel, recurrent kernel, bias) == oracle",
@@ -122,6 +144,43 @@ def test_recomputed_gradients_reach_the_states(recipe, oracle_gradients):
     these = [name for name in found if name.startswith("initial")]
     assert_within_rounding(
         {name: found[name] for name in these}, {name: oracle_gradients[name] for name in these}
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="Under `checkpoint(..., use_reentrant=True)` what an LSTM's h_n and c_n put into the "
+    "loss reaches no gradient, and nothing is said: they lie in a pair, into which it does not "
+    "look. A GRU's h_n lies beside the output, and does.",
+    formula="d loss(checkpoint(lstm, x, use_reentrant=True)) == d loss(output, 0 h_n, 0 c_n)",
+    cases=some(plain_and_smooth, "smallest", "bidirectional", "two-layers", "gru-smallest"),
+    about=TORCH,
+    recipe="gradients_recomputed_in_between",
+)
+def test_torch_reentrant_checkpoints_lose_the_states(recipe, experiment):
+    found = dict(recipe("gradients_recomputed_in_between").gradients.tensors())
+    loss, nothing = experiment.upstream, experiment.zero_state()
+    if len(experiment.cell.states) > 1:
+        loss = Upstream(loss.output, nothing.h, nothing.c)
+    assert_within_rounding(found, gradients_of(replace(experiment, upstream=loss)))
+
+
+@claim(
+    kind="exact",
+    statement="Where weights, inputs, states or results were changed in place after a call, the "
+    "way back is refused, or leads to the gradients that it would have led to: never to others.",
+    formula="lstm(x); lstm.weight_hh_l0.mul_(2); backward() raises, or d == d without mul_",
+    cases=some(plain_and_smooth, *OF_EACH_KIND, "two-layers"),
+    about=TORCH,
+    recipe="changed_before_the_way_back",
+)
+def test_torch_what_was_changed_makes_no_gradient(adapter, experiment):
+    found = adapter.changed_before_the_way_back(experiment)
+    right = dict(found["nothing"].tensors())
+    taken = {way: one for way, one in found.items() if one is not None}
+    assert_same_bits(
+        {f"{way}: {name}": array for way, one in taken.items() for name, array in one.tensors()},
+        {f"{way}: {name}": array for way in taken for name, array in right.items()},
     )
 
 

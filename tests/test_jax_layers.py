@@ -164,6 +164,22 @@ def test_nnx_gru_has_no_bias_on_the_recurrent_side(adapter, check, run_cache):
     assert_within_rounding(dict(adapter.gru(whole).tensors()), dict(expected.tensors()))
 
 
+@claim(
+    kind="rounding",
+    statement="A layer of flax.nnx that is called on inputs alone under `nnx.jit`, as a model "
+    "calls it, begins in zeros, in every call.",
+    formula="nnx.jit(lambda layer, x: layer(x))(RNN(LSTMCell(features, units, rngs=rngs)), x)",
+    cases=named("smallest-from-zero"),
+    about=NNX,
+    recipe="jitted_on_inputs_alone",
+)
+def test_nnx_layers_in_jit_begin_in_zeros(recipe, oracle):
+    runs = recipe("jitted_on_inputs_alone")
+    assert_ways_agree(
+        {call: dict(run.tensors()) for call, run in runs.items()}, dict(oracle.tensors())
+    )
+
+
 # equinox
 
 

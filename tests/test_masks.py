@@ -383,6 +383,41 @@ def test_torch_refuses_a_length_of_zero(adapter, experiment):
     )
 
 
+@claim(
+    kind="structure",
+    statement="A pack whose sizes are not those of what is in it is refused, and the process goes "
+    "on: by packing, or by what is handed it, a layer or what pads it again.",
+    formula="lstm(pack_padded_sequence(x, [time + 1, ...])), lstm(PackedSequence(data, [1, 2])) "
+    "raise",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="packs_that_do_not_fit",
+    dtypes=("float32",),
+)
+def test_torch_refuses_packs_that_do_not_fit(adapter, experiment):
+    calls = adapter.packs_that_do_not_fit(experiment)
+    for fits in [name for name in calls if name.startswith("fits")]:
+        calls.pop(fits)()
+    assert_each_refused(calls, (RuntimeError, ValueError))
+
+
+@claim(
+    kind="structure",
+    statement="Lengths for fewer rows than the batch has, or for more, are refused, whether torch "
+    "is to sort them or not: no row is left out.",
+    formula="pack_padded_sequence(x, lengths[:-1], enforce_sorted=False) raises",
+    cases=named("smallest"),
+    about=TORCH,
+    recipe="packs_of_other_rows",
+    dtypes=("float32",),
+)
+def test_torch_refuses_lengths_of_other_rows(adapter, experiment):
+    calls = adapter.packs_of_other_rows(experiment)
+    for fits in [name for name in calls if name.startswith("all")]:
+        calls.pop(fits)()
+    assert_each_refused(calls, (RuntimeError, IndexError, ValueError))
+
+
 def final_h(oracle):
     """The top layer's h in both directions side by side, as Keras returns it."""
     return concatenated(*oracle.h.rows[-1])

@@ -479,6 +479,47 @@ def test_torch_an_assigned_state_dict_is_left_alone(recipe):
     assert_structure(found, {"before": "kept", "after": "kept"})
 
 
+@claim(
+    kind="exact",
+    statement="A layer that `torch.nn.utils.skip_init` makes, without numbers in it, computes with "
+    "the weights that are loaded into it.",
+    formula="skip_init(LSTM, features, units).load_state_dict(weights); lstm(x)",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="made_without_numbers",
+    dtypes=("float32",),
+)
+def test_torch_skip_init_makes_layers_that_take_weights(recipe, run):
+    assert_same_bits(dict(recipe("made_without_numbers").tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A layer converted to another precision is the layer made in it also where torch is "
+    "told to swap parameters, or to overwrite them.",
+    formula="torch.__future__.set_swap_module_params_on_conversion(True); lstm.to(dtype)(x)",
+    cases=FIVE,
+    about=TORCH,
+    recipe="converted",
+)
+def test_torch_conversions_in_every_way_are_the_same(recipe, run):
+    found = recipe("converted")
+    assert_same_bits(tensors(found), tensors(dict.fromkeys(found, run)))
+
+
+@claim(
+    kind="exact",
+    statement="Weights are loaded into a layer also where torch is told to swap parameters.",
+    formula="set_swap_module_params_on_conversion(True); lstm.load_state_dict(weights); lstm(x)",
+    cases=named(*NAMES),
+    about=TORCH,
+    recipe="loaded_by_swapping",
+    dtypes=("float32",),
+)
+def test_torch_weights_are_loaded_by_swapping(recipe, run):
+    assert_same_bits(dict(recipe("loaded_by_swapping").tensors()), dict(run.tensors()))
+
+
 # Not what oneDNN's kernel or cuDNN's is made for
 
 

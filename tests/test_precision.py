@@ -29,6 +29,8 @@ STACK = named("two-layers")
 STACKS = named("two-layers", "bidirectional-two-layers")
 ONE_LAYER = named("smallest", "gru-smallest")
 
+QUANTISED_FILES = named("smallest", "bidirectional-two-layers", "gru-two-layers")
+
 SIXTEEN_BITS = named(
     "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "thousand-features"
 )
@@ -332,6 +334,40 @@ def test_torch_float16_quantisation_rounds_weights_alone(recipe, experiment):
 
     oracle = oracle_of(experiment.with_weights(rounded))
     assert_within_rounding(dict(recipe("with_float16_weights").tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A quantised layer computes the same copied, pickled, saved whole, from its "
+    "`state_dict`, and scripted or traced and read from the file of that.",
+    formula="quantised.load_state_dict(torch.load(file, weights_only=False)); quantised(x)",
+    cases=QUANTISED_FILES,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="quantized_from_files",
+)
+def test_torch_quantised_layers_come_back_from_files(recipe):
+    found = dict(recipe("quantized_from_files"))
+    layer = found.pop("layer")
+    assert_same_bits(
+        {f"{way}: {name}": one for way, run in found.items() for name, one in run.tensors()},
+        {f"{way}: {name}": one for way in found for name, one in layer.tensors()},
+    )
+
+
+@claim(
+    kind="exact",
+    statement="The file of a quantised layer's `state_dict` is read by `torch.load` as it reads by "
+    "default, where nothing but weights comes out of a file.",
+    formula="quantised.load_state_dict(torch.load(file, weights_only=True)); quantised(x)",
+    cases=QUANTISED_FILES,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="quantized_from_weights_alone",
+)
+def test_torch_quantised_files_are_read_by_default(adapter, recipe, experiment):
+    found = recipe("quantized_from_weights_alone")
+    assert_same_bits(dict(found.tensors()), dict(adapter.quantized(experiment).tensors()))
 
 
 # Keras

@@ -13,6 +13,7 @@ from fixtures.checks.compare import (
     assert_refused,
     assert_same_bits,
     assert_structure,
+    assert_within_rounding,
 )
 from fixtures.claims import KERAS, TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
@@ -26,6 +27,11 @@ STACKS = some(
     kinds.all_of(kinds.layers, kinds.given),
     "two-layers", "bidirectional", "gru-smallest", "rnn-smallest",
 )  # fmt: skip
+
+
+def with_step_layers(case):
+    """No framework has a step layer that projects."""
+    return case.widths == case.units
 
 
 def after_one_step(experiment, state):
@@ -118,6 +124,43 @@ def test_torch_rows_refuse_a_wrong_number_of_states(adapter, experiment):
 def test_torch_rows_refuse_states_of_several_rows(adapter, experiment):
     found = adapter.row_with_states_of_many(experiment)
     assert_structure(found, {"of one row": "taken", "of many": "refused"})
+
+
+@claim(
+    kind="rounding",
+    statement="torch's step layers have kernels of their own, whose gradients are those of the "
+    "layer, by everything that goes in.",
+    formula="d loss(cell(x[:, t], state) for t in order) == oracle",
+    cases=some(
+        kinds.all_of(kinds.one_cell, kinds.single, kinds.few_steps, with_step_layers),
+        "smallest",
+        "no-bias",
+        "gru-smallest",
+        "rnn-smallest",
+        "rnn-relu-smallest",
+    ),
+    about=TORCH,
+    recipe="gradients_of_steps",
+)
+def test_torch_step_layers_have_the_layers_gradients(recipe, oracle_gradients):
+    assert_within_rounding(dict(recipe("gradients_of_steps").gradients.tensors()), oracle_gradients)
+
+
+@claim(
+    kind="rounding",
+    statement="Several step layers of one kind are called at once, each with its own weights.",
+    formula="vmap over stack_module_state([cell, halved]) at [n] == each of them alone",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="steps_of_several",
+)
+def test_torch_vmap_over_step_layers_is_one_for_each(adapter, experiment):
+    halved = experiment.with_weights(lambda one: one.map(lambda array: array / 2))
+    several, members = (experiment, halved), {}
+    for n, found in enumerate(adapter.steps_of_several(several)):
+        by_name = dict(zip(experiment.cell.states, found, strict=True))
+        members[f"member {n}"] = (by_name, after_one_step(several[n], experiment.start))
+    assert_each_within_rounding(members)
 
 
 # Inputs of too few axes, and states too many, in every way of calling a layer

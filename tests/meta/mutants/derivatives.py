@@ -22,6 +22,13 @@ FORWARD = "directional-derivatives-are-the-oracles"
 EACH_ROW = "gradients-of-each-row-are-those-of-it-alone"
 RECOMPUTED = "recomputed-gradients-are-the-oracles"
 REACH_THE_STATES = "recomputed-gradients-reach-the-states"
+JACOBIANS = "torch-jacobians-are-gradients-row-by-row"
+REENTRANT = "torch-reentrant-checkpoints-lose-the-states"
+CHANGED = "torch-what-was-changed-makes-no-gradient"
+BESIDE, BESIDE_BACK = (
+    "nan-in-one-row-reaches-no-other-row",
+    "nan-in-one-row-reaches-no-other-rows-gradient",
+)
 
 TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
 JAX = tuple(Catalogue(name) for name in ("linen", "nnx", "equinox", "haiku"))
@@ -82,6 +89,77 @@ def vmapped_gradients_are_rolled(patch):
     patch.setattr(torch.func, "vmap", vmap)
 
 
+@TORCH.mutant(ROWS, JACOBIANS)
+def jacobians_are_rolled(patch):
+    import torch
+    from torch.utils._pytree import tree_map
+
+    healthy = torch.func.jacrev
+
+    def jacrev(function, *args, **options):
+        of = healthy(function, *args, **options)
+        return lambda *given: tree_map(lambda one: one.roll(1, dims=0), of(*given))
+
+    patch.setattr(torch.func, "jacrev", jacrev)
+
+
+@TORCH.mutant(ROWS, JACOBIANS)
+def batched_gradients_are_rolled(patch):
+    import torch
+
+    healthy = torch.autograd.grad
+
+    def grad(*args, is_grads_batched=False, **options):
+        found = healthy(*args, is_grads_batched=is_grads_batched, **options)
+        return tuple(one.roll(1, dims=0) for one in found) if is_grads_batched else found
+
+    patch.setattr(torch.autograd, "grad", grad)
+
+
+@TORCH.mutant("a gradient of what was changed since", CHANGED)
+def gradients_read_what_is_there_by_then(patch):
+    """As where a kernel keeps its arguments itself, and torch does not see that they changed."""
+    import torch
+
+    class Kept(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.kept, ctx.was = x.detach(), x.detach().clone()
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return torch.where(ctx.kept == ctx.was, gradient, 2 * gradient)
+
+    around_torch(patch, "LSTM", before=lambda _, x, hx: (Kept.apply(x), hx))
+
+
+@TORCH.mutant("a row of NaN in the mean of a batch", BESIDE)
+def outputs_lose_the_mean_of_the_batch(patch):
+    """As where a batch is scaled by what is largest in it, and unscaled."""
+
+    def after(layer, output, state):
+        return output + 0 * output.mean(0 if layer.batch_first else 1, keepdim=True), state
+
+    around_torch(patch, "LSTM", after=after)
+
+
+@TORCH.mutant("a row of NaN in the mean of a batch", BESIDE_BACK)
+def gradients_lose_the_mean_of_the_batch(patch):
+    import torch
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(_, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(_, gradient):
+            return gradient + 0 * gradient.mean(0, keepdim=True)
+
+    around_torch(patch, "LSTM", before=lambda _, x, hx: (Scaled.apply(x), hx))
+
+
 def checkpoints(patch: Any, change: Callable[[Any, Any, bool], tuple[Any, Any]]) -> None:
     """torch.utils.checkpoint with `change(x, state, again)` of what a layer is handed."""
     import torch.utils.checkpoint as module
@@ -111,6 +189,17 @@ def a_checkpoint_leaves_the_states(patch):
         return x, tuple(one.detach() for one in state)
 
     checkpoints(patch, change)
+
+
+@TORCH.mutant("a reentrant checkpoint that looks into pairs", REENTRANT)
+def reentrant_checkpoints_keep_the_states(patch):
+    import torch.utils.checkpoint as module
+
+    healthy = module.checkpoint
+    patch.setattr(
+        module, "checkpoint",
+        lambda *args, use_reentrant, **options: healthy(*args, use_reentrant=False, **options),
+    )  # fmt: skip
 
 
 # Keras and TensorFlow 1

@@ -30,6 +30,7 @@ FLAX_BIAS = "flax-has-one-bias-on-the-recurrent-side"
 FLAX_PADDING = "flax-goes-on-past-a-rows-end"
 FLAX_ORDER = "flax-reverse-keeps-no-order-unless-told"
 FLAX_OPTIMIZED = "flax-optimized-cell-is-the-cell"
+NNX_IN_JIT = "nnx-layers-in-jit-begin-in-zeros"
 NNX_GRU = "nnx-gru-has-no-bias-on-the-recurrent-side"
 EQUINOX_GATES = "equinox-gates-are-i-f-g-o"
 EQUINOX_GRU = "equinox-gru-gates-are-r-z-n"
@@ -619,6 +620,19 @@ def gru_without_biases(patch: Any) -> None:
             return own(zeros, x, h)
 
     patch.setattr(equinox.nn, "GRUCell", Wrong)
+
+
+@NNX.mutant("a carry that is not zeros", NNX_IN_JIT, cases=("smallest-from-zero",))
+def nnx_carry_begins_in_ones(patch: Any) -> None:
+    """In flax 0.10.5 it raised: <https://github.com/google/flax/issues/4713>."""
+    from flax import nnx
+
+    own = nnx.LSTMCell.initialize_carry
+
+    def ones(self, *args, **options):
+        return tuple(one + 1 for one in own(self, *args, **options))
+
+    patch.setattr(nnx.LSTMCell, "initialize_carry", ones)
 
 
 @NNX.mutant("GRU: a gate takes another's place", NNX_GRU, cases=("smallest",))

@@ -361,6 +361,7 @@ KERAS2.add("mask-of-a-stack-of-one-lost", "a mask lost beside an option", (ALONE
 RIGHT = ("masked-right-lstm-bidirectional", "masked-right-lstm-two-layers", "masked-right-rnn")
 PACKED = "torch-packs-in-many-ways-to-the-same-bits"
 REFUSED = "torch-refuses-a-length-of-zero"
+UNFIT = "torch-refuses-packs-that-do-not-fit"
 
 
 def permuting(patch: Any, wrong: Callable[..., Any]) -> None:
@@ -437,6 +438,36 @@ def padded_with_a_tiny_number(patch):
         return pad(*args, **(kwargs | {"padding_value": 1e-30}))
 
     packing(patch, "pad_packed_sequence", wrong)
+
+
+@TORCH.mutant("lengths cut to the steps that there are", UNFIT, cases=("gru-smallest",))
+def lengths_are_cut(patch):
+    """<https://github.com/pytorch/pytorch/issues/146744>"""
+    from torch.nn.utils import rnn
+
+    healthy = rnn.pack_padded_sequence
+
+    def cut(x, lengths, batch_first=False, enforce_sorted=True):
+        steps = x.shape[1 if batch_first else 0]
+        return healthy(x, [min(one, steps) for one in lengths], batch_first, enforce_sorted)
+
+    patch.setattr(rnn, "pack_padded_sequence", cut)
+
+
+@TORCH.mutant("packs that are made up are padded", UNFIT, cases=("gru-smallest",))
+def made_up_packs_are_padded(patch):
+    """As where nobody asks of the sizes (<https://github.com/pytorch/pytorch/issues/169213>)."""
+    from torch.nn.utils import rnn
+
+    healthy = rnn.pad_packed_sequence
+
+    def pad(packed, *args, **options):
+        try:
+            return healthy(packed, *args, **options)
+        except RuntimeError:
+            return packed.data[None], packed.batch_sizes
+
+    patch.setattr(rnn, "pad_packed_sequence", pad)
 
 
 @TORCH.mutant("a row without a step taken for one of one", REFUSED)

@@ -26,6 +26,7 @@ EVERY_ROW = "keras-step-layers-begin-every-row-in-a-state-of-one"
 NUMBER = "a-state-too-many-or-too-few-is-refused"
 EMPTY = "an-empty-batch-gives-an-empty-output"
 NO_UNITS = "a-layer-without-units-is-refused"
+RANGES = "torch-refuses-options-out-of-range"
 WAYS = "every-way-of-calling-computes-the-same"
 PLAIN, NO_DROPOUT = (
     "a-layer-without-options-is-the-plain-one",
@@ -261,6 +262,33 @@ def moving_rounds_to_half_precision(patch):
         return self
 
     around(patch, torch.nn.RNNBase, "_apply", wrong)
+
+
+@TORCH.mutant("a layer moved by way of half precision",
+              "torch-conversions-in-every-way-are-the-same")  # fmt: skip
+def overwriting_rounds_to_half_precision(patch):
+    import torch
+    from torch import __future__ as told
+
+    def wrong(healthy, self, *args, **options):
+        healthy(self, *args, **options)
+        if told.get_overwrite_module_params_on_conversion():
+            with torch.no_grad():
+                self.weight_hh_l0.copy_(self.weight_hh_l0.half())
+        return self
+
+    around(patch, torch.nn.RNNBase, "_apply", wrong)
+
+
+@TORCH.mutant("a layer of no layers", RANGES)
+def layers_are_at_least_one(patch):
+    """<https://github.com/pytorch/pytorch/issues/108223> asked that they be refused in words."""
+    import torch
+
+    def wrong(healthy, self, mode, input_size, hidden_size, num_layers=1, **options):
+        healthy(self, mode, input_size, hidden_size, num_layers=max(num_layers, 1), **options)
+
+    around(patch, torch.nn.RNNBase, "__init__", wrong)
 
 
 # Weights made of others, and put in place without a copy

@@ -33,6 +33,7 @@ TO_FLOAT16 = "torch-autocast-to-float16-refuses-an-lstm"
 STEPS = "torch-int8-weights-are-the-nearest-steps"
 INT8 = "torch-int8-is-half-a-step-away"
 INT8_STEPS = "torch-int8-steps-are-half-a-step-away"
+INT8_FILES = "torch-quantised-layers-come-back-from-files"
 KINDS = "torch-quantisation-leaves-rnn-as-it-is"
 FLOAT16_WEIGHTS = "torch-float16-quantisation-rounds-weights-alone"
 POLICIES = "keras-policies-say-what-is-held-in-what"
@@ -249,6 +250,14 @@ def int8_weights_saturate(patch):
         return quantize(values, scale / 2, zero_point, dtype)
 
     patch.setattr(framework, "quantize_per_tensor", wrong)
+
+
+@TORCH.mutant("a quantised layer keeps what it was made with", INT8_FILES)
+def quantized_weights_are_not_loaded(patch):
+    """<https://github.com/pytorch/pytorch/pull/39105>"""
+    from torch.ao.nn.quantized.dynamic.modules import rnn
+
+    patch.setattr(rnn.PackedParameter, "_load_from_state_dict", lambda *_: None)
 
 
 @TORCH.mutant("weights rounded down", STEPS)

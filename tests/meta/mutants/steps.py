@@ -15,6 +15,9 @@ BATCH_OF_ONE = "torch-without-a-batch-is-a-batch-of-one"
 NUMBER = "torch-step-layers-refuse-a-wrong-number-of-states"
 NUMBER_OF_A_ROW = "torch-rows-refuse-a-wrong-number-of-states"
 
+BACK = "torch-step-layers-have-the-layers-gradients"
+SEVERAL = "torch-vmap-over-step-layers-is-one-for-each"
+
 COMPILED = "torch-compiled-packing-moves-no-bit"
 NO_GRAPH = "torch-compiles-no-packing-into-a-graph"
 
@@ -116,6 +119,34 @@ def step_layers_take_h_alone(patch):
         return forward(self, x, (hx[0], torch.zeros_like(hx[0])) if lstm else hx[0])
 
     forward_of(patch, "Cell", wrong)
+
+
+@TORCH.mutant("a step layer goes back by half", BACK, cases=(*PLAIN, "rnn-relu-smallest"))
+def step_layers_go_back_by_half(patch):
+    """<https://github.com/pytorch/pytorch/issues/11662> was about a step layer with a relu."""
+
+    def half(one):
+        return (one + one.detach()) / 2
+
+    def wrong(forward, self, x, hx):
+        found = forward(self, x, hx)
+        return tuple(map(half, found)) if isinstance(found, tuple) else half(found)
+
+    forward_of(patch, "Cell", wrong)
+
+
+@TORCH.mutant("step layers in each other's place", SEVERAL, cases=("gru-smallest", "rnn-smallest"))
+def vmapped_step_layers_are_rolled(patch):
+    import torch
+    from torch.utils._pytree import tree_map
+
+    healthy = torch.func.vmap
+
+    def vmap(function, *args, **options):
+        of = healthy(function, *args, **options)
+        return lambda *given: tree_map(lambda one: one.roll(1, dims=0), of(*given))
+
+    patch.setattr(torch.func, "vmap", vmap)
 
 
 # torch.compile of what packs
