@@ -799,6 +799,66 @@ def test_keras_dropout_beside_a_mask_is_what_it_is_alone(adapter, experiment):
     assert_each_within_rounding(ways)
 
 
+def of_one_pixel(adapter):
+    """`ConvLSTM2D` in the place of the layer."""
+    return SimpleNamespace(run=adapter.on_one_pixel, dropped=adapter.dropped_on_one_pixel)
+
+
+RATES = {"kernel": {"dropout": 0.5}, "recurrent_kernel": {"recurrent_dropout": 0.5}}
+"""Which of Keras's rates is of what goes through which kernel."""
+
+
+@claim(
+    kind="rounding",
+    statement="ConvLSTM2D drops and doubles in training what LSTM does, on its way into the gates: "
+    "inputs with `dropout`, the state with `recurrent_dropout`.",
+    formula="gate = x @ kernel + (2 * mask[gate] * h) @ recurrent_kernel + bias, on images of one "
+    "pixel",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="dropout",
+    dtypes=("float32",),
+)
+def test_keras_conv_lstm_drops_what_the_lstm_drops(adapter, experiment):
+    layer, ways = of_one_pixel(adapter), {}
+    for kernel, rate in RATES.items():
+        found = masks_of_gates(layer, experiment, kernel, **rate)
+        dropped = with_gate_masks(layer.dropped(experiment, **rate), experiment, **{kernel: found})
+        ways |= {f"{kernel}, {row}": one for row, one in dropped.items()}
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="different",
+    statement="Every call of ConvLSTM2D in training draws new masks of its inputs.",
+    formula="conv_lstm(x; training=True) != conv_lstm(x; training=True) a second time",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="dropout",
+    dtypes=("float32",),
+)
+def test_keras_conv_lstm_draws_new_masks(adapter, experiment, oracle):
+    first, second = (
+        adapter.dropped_on_one_pixel(experiment, calls, dropout=0.5) for calls in (1, 2)
+    )
+    assert_different(second.output, first.output, oracle.output)
+
+
+@claim(
+    kind="exact",
+    statement="At inference ConvLSTM2D drops nothing, even after a call in training.",
+    formula="conv_lstm(x; dropout=0.5, recurrent_dropout=0.5) == conv_lstm(x)",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="dropout",
+    dtypes=("float32",),
+)
+def test_keras_conv_lstm_drops_nothing_at_inference(adapter, experiment):
+    rates = {"dropout": 0.5, "recurrent_dropout": 0.5}
+    after = adapter.on_one_pixel_after_training(experiment, **rates)
+    assert_same_bits(dict(after.tensors()), dict(adapter.on_one_pixel(experiment).tensors()))
+
+
 # TensorFlow 1
 
 TF1_CELLS = some(shows_inputs, "smallest", "gru-reset-before-smallest", "rnn-smallest")

@@ -454,6 +454,23 @@ def test_keras_masking_reaches_every_layer_of_a_sequential(adapter, experiment, 
 
 
 @claim(
+    kind="exact",
+    statement="It masks layers of another precision, too, though they cast what they are given: "
+    "called on its output, and in a model.",
+    formula="layer(Masking(x in float32)) == layer(x in float64, mask)",
+    cases=some(
+        kinds.all_of(model_under_a_mask, kinds.masked_alone),
+        "masked-right-lstm-two-layers", "masked-holes-gru", "masked-rows-rnn-bidirectional",
+    ),
+    about=KERAS,
+    dtypes=("float64",),
+)  # fmt: skip
+def test_keras_masking_reaches_layers_of_another_precision(adapter, experiment):
+    found = adapter.masked_in_another_precision(experiment)
+    assert_same_bits(found, dict.fromkeys(found, found["handed the mask"]))
+
+
+@claim(
     kind="rounding",
     statement="`Embedding(mask_zero=True)` masks index 0 for every recurrent layer above it.",
     formula="model(Embedding(indices)) == layers(vectors[indices], indices != 0)",

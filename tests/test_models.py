@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
+
+import numpy as np
 
 from fixtures.cases import kinds, named, some
 from fixtures.checks.compare import assert_same_bits, assert_structure, assert_within_rounding
@@ -21,6 +25,16 @@ NAMES = (
 FIVE = some(kinds.one_cell, *NAMES)
 LAYERS = kinds.all_of(kinds.layers, kinds.few_steps)
 A_LAYER = kinds.all_of(LAYERS, kinds.single)
+
+IN_A_GRAPH = ("function", "model", "dynamic_rnn", "dynamic_rnn of open sizes")
+"""What `ways` calls those of them that make a graph."""
+
+GRAPHS = About(
+    lambda one: one.interface in ("keras", "tf1") and hasattr(one, "ways"),
+    "it is about graphs of Keras and TensorFlow 1",
+)
+
+THREADS = 4
 
 # Several options at once, so that each pair of them is tried.
 ONE_DIRECTION = (
@@ -211,6 +225,50 @@ def test_an_empty_batch_gives_an_empty_output(adapter, experiment, case):
 
 
 @claim(
+    kind="structure",
+    statement="A graph takes a batch of no rows, too: of that size, and where the size is open.",
+    formula="function(layer)(x[:0]).shape == Model(x, layer(x))(x[:0]).shape == [0, time, units]",
+    cases=named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest"),
+    about=GRAPHS,
+    dtypes=("float32",),
+)
+def test_graphs_take_an_empty_batch(adapter, experiment, case):
+    found = {}
+    for way, call in adapter.ways(experiment).items():
+        if way in IN_A_GRAPH:
+            try:
+                found[way] = call(experiment.inputs[:0], None).shape
+            except adapter.refuses_with() as error:
+                found[way] = f"refused by {type(error).__name__}"
+    assert_structure(found, dict.fromkeys(found, (0, case.time, case.units[0])))
+
+
+@claim(
+    kind="exact",
+    statement="A layer that several threads call at once computes in each what it computes alone: "
+    "as a layer, a traced function and a model, of which each is called there first.",
+    formula="ThreadPoolExecutor(4).map(layer, batches) == [layer(batch) for batch in batches]",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=FRAMEWORKS,
+    dtypes=("float32",),
+)
+def test_threads_leave_each_others_calls_alone(adapter, experiment):
+    batches = [np.roll(experiment.inputs, n, axis=2) * 2.0**-n for n in range(THREADS)]
+    at_once, in_turn = {}, {}
+    with ThreadPoolExecutor(THREADS) as threads:
+        for way, call in adapter.ways(experiment).items():
+            together = Barrier(THREADS)
+
+            def start(batch, call=call, together=together):
+                together.wait()
+                return call(batch, None)
+
+            at_once[way] = np.stack(list(threads.map(start, batches)))
+            in_turn[way] = np.stack([call(batch, None) for batch in batches])
+    assert_same_bits(at_once, in_turn)
+
+
+@claim(
     kind="exact",
     statement="Inputs of two axes are one sequence, and what comes back has no batch either.",
     formula="lstm(x[0], (h_0[:, 0], c_0[:, 0])) == lstm(x[:1], (h_0[:, :1], c_0[:, :1]))",
@@ -305,6 +363,33 @@ def test_keras_configs_keep_every_option(adapter, experiment):
 )
 def test_keras_models_made_anew_compute_the_same(adapter, experiment):
     found = adapter.models_made_anew(experiment)
+    assert_same_bits(found, dict.fromkeys(found, found["model"]))
+
+
+@claim(
+    kind="exact",
+    statement="A model whose layer begins in a state that is a constant keeps it: made anew from "
+    "its config, by `clone_model`, and read from a `.keras` or an `.h5` file.",
+    formula="Model(x, layer(x, initial_state=constants)); load_model('model.keras')(x) == model(x)",
+    cases=named("smallest", "gru-smallest", "bidirectional"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_models_keep_a_constant_state(adapter, experiment):
+    found = adapter.made_anew_with_constants(experiment, "state")
+    assert_same_bits(found, dict.fromkeys(found, found["model"]))
+
+
+@claim(
+    kind="exact",
+    statement="So does one whose layer is under a mask that is a constant.",
+    formula="Model(x, layer(x, mask=constant)); load_model('model.keras')(x) == model(x)",
+    cases=named("masked-right-lstm-bidirectional", "masked-holes-gru"),
+    about=KERAS,
+    dtypes=FLOAT64_TELLS,
+)
+def test_keras_models_keep_a_constant_mask(adapter, experiment):
+    found = adapter.made_anew_with_constants(experiment, "mask")
     assert_same_bits(found, dict.fromkeys(found, found["model"]))
 
 

@@ -221,6 +221,9 @@ AS_LAYERS = "keras-cells-in-one-loop-drop-as-layers-do"
 IN_GRAPHS = "keras-graphs-draw-new-masks"
 IN_FIT = "keras-fit-draws-new-masks"
 BESIDE_A_MASK = "keras-dropout-beside-a-mask-is-what-it-is-alone"
+CONV_DROPS = "keras-conv-lstm-drops-what-the-lstm-drops"
+CONV_DRAWS = "keras-conv-lstm-draws-new-masks"
+CONV_OFF = "keras-conv-lstm-drops-nothing-at-inference"
 ONE_LAYER = ("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest")
 LAYERS = ("LSTM", "GRU", "SimpleRNN")
 SAME = {
@@ -471,6 +474,45 @@ def inputs_dropped_the_same_at_all_steps(patch):
         return mask if len(mask.shape) < 3 else mask[:, :1]
 
     of_masks(patch, "keras2", each(first), 0)
+
+
+def conv_lstm_cell() -> Any:
+    """The step layer of Keras 3's ConvLSTM2D, which has no public name."""
+    return type(layers_of("keras3").ConvLSTM2D(1, 1).cell)
+
+
+@KERAS3.mutant("no dropout where it was asked for", CONV_DROPS, CONV_DRAWS)
+def conv_lstm_drops_nothing(patch):
+    """<https://github.com/keras-team/keras/issues/20063>: it kept its rates, and read them not."""
+
+    def wrong(call, self, inputs, states, training=False):
+        return call(self, inputs, states, training=False)
+
+    around(patch, conv_lstm_cell(), "call", wrong)
+
+
+@KERAS3.mutant(UNSCALED, CONV_DROPS)
+def conv_lstm_does_not_scale_up_its_state(patch):
+    def wrong(call, self, *args, **kwargs):
+        found = call(self, *args, **kwargs)
+        return None if found is None else [one * 0.5 for one in found]
+
+    around(patch, conv_lstm_cell(), "get_recurrent_dropout_mask", wrong)
+
+
+@KERAS3.mutant(FROZEN, CONV_DRAWS)
+def conv_lstm_keeps_its_masks(patch):
+    """As tf-keras's, which draws them in the first call and not again."""
+    for name in ("reset_dropout_mask", "reset_recurrent_dropout_mask"):
+        patch.setattr(conv_lstm_cell(), name, lambda self: None)
+
+
+@KERAS3.mutant(AT_INFERENCE, CONV_OFF)
+def conv_lstm_drops_at_inference(patch):
+    def wrong(call, self, inputs, states, training=False):
+        return call(self, inputs, states, training=True)
+
+    around(patch, conv_lstm_cell(), "call", wrong)
 
 
 # TensorFlow 1

@@ -32,6 +32,7 @@ LAST = "keras-last-output-under-a-mask-is-h-or-zero"
 NOT_H = "last-step-under-a-mask-is-not-h"
 MODEL = "keras-masking-reaches-every-layer-of-a-model"
 SEQUENTIAL = "keras-masking-reaches-every-layer-of-a-sequential"
+IN_ANOTHER = "keras-masking-reaches-layers-of-another-precision"
 EMBEDDED = "keras-embedding-masks-index-zero"
 BETWEEN = "keras-layers-between-pass-the-mask-on"
 IN_FIT = "keras-layers-between-pass-the-mask-on-in-fit"
@@ -348,6 +349,29 @@ def add_keras(catalogue: Catalogue) -> None:
 
 add_keras(KERAS3)
 add_keras(KERAS2)
+
+
+def mask_lost_in_a_cast(patch: Any, adapter: str) -> None:
+    """What a layer is given, cast before it looks for a mask, as in Keras 3 before 3.14:
+    <https://github.com/keras-team/keras/pull/21946>."""
+    import tensorflow as tf
+
+    layer = adapters()[adapter].keras().layers.Layer
+    call = layer.__call__
+
+    @functools.wraps(call)
+    def wrong(self, x, *args, **kwargs):
+        if tf.is_tensor(x) and x.dtype.is_floating and x.dtype.name != self.compute_dtype:
+            x = tf.cast(x, self.compute_dtype)
+        return call(self, x, *args, **kwargs)
+
+    patch.setattr(layer, "__call__", wrong)
+
+
+for catalogue in (KERAS3, KERAS2):
+    catalogue.add("mask-lost-in-a-cast", "a mask lost on the way", (IN_ANOTHER,),
+                  functools.partial(mask_lost_in_a_cast, adapter=catalogue.adapter),
+                  ("masked-right-lstm-two-layers",))  # fmt: skip
 
 # Keras 3 on TensorFlow raises there anyway.
 KERAS2.add("mask-of-a-stack-of-one-lost", "a mask lost beside an option", (ALONE,),

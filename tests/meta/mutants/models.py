@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ STEP_ROW = "a-step-layer-spreads-no-state-of-one-row"
 EVERY_ROW = "keras-step-layers-begin-every-row-in-a-state-of-one"
 NUMBER = "a-state-too-many-or-too-few-is-refused"
 EMPTY = "an-empty-batch-gives-an-empty-output"
+EMPTY_IN_GRAPHS = "graphs-take-an-empty-batch"
 NO_UNITS = "a-layer-without-units-is-refused"
 RANGES = "torch-refuses-options-out-of-range"
 WAYS = "every-way-of-calling-computes-the-same"
@@ -34,6 +36,8 @@ PLAIN, NO_DROPOUT = (
 )
 SHAPES = "keras-symbolic-shapes-are-the-real-ones"
 OPTIONS = "keras-configs-keep-every-option"
+CONSTANTS = ("keras-models-keep-a-constant-state", "keras-models-keep-a-constant-mask")
+THREADS = "threads-leave-each-others-calls-alone"
 COPIES = "torch-copies-compute-the-same"
 PICKLED = "torch-unpickles-a-layer-without-proj-size"
 OWN = "torch-a-copy-has-weights-of-its-own"
@@ -715,6 +719,53 @@ add_keras(KERAS3, "keras3")
 add_keras(KERAS2, "keras2")
 
 
+@KERAS3.mutant("constants of a model lost", *CONSTANTS, cases=("smallest", "masked-holes-gru"))
+def constants_come_back_as_if_there_were_none(patch):
+    """What <https://github.com/keras-team/keras/issues/17173> raises over, without a word: states
+    of zeros, and masks that take nothing."""
+    import tensorflow as tf
+    from keras.src.saving import serialization_lib
+
+    def wrong(healthy, config, *args, **options):
+        found = healthy(config, *args, **options)
+        if not isinstance(config, dict) or config.get("class_name") != "__tensor__":
+            return found
+        return tf.ones_like(found) if found.dtype == tf.bool else tf.zeros_like(found)
+
+    around(patch, serialization_lib, "deserialize_keras_object", wrong)
+
+
+def through_itself(patch: Any, of: Any, name: str) -> None:
+    """A call whose inputs wait in one place for all threads until others have come in, too."""
+    meeting, shared = threading.Event(), {}  # nobody ever sets the event
+
+    def wrong(healthy: Any, self: Any, x: Any, *args: Any, **options: Any) -> Any:
+        if not hasattr(x, "numpy"):  # of a graph, which takes no other graph's
+            return healthy(self, x, *args, **options)
+        shared["x"] = x
+        meeting.wait(timeout=0.05)
+        return healthy(self, shared["x"], *args, **options)
+
+    around(patch, of, name, wrong)
+
+
+@TORCH.mutant("inputs of another thread", THREADS)
+def layer_keeps_its_inputs_in_itself(patch):
+    import torch
+
+    through_itself(patch, torch.nn.LSTM, "forward")
+
+
+@KERAS3.mutant("inputs of another thread", THREADS)
+def keras_layer_keeps_its_inputs_in_itself(patch):
+    through_itself(patch, adapters()["keras3"].keras().layers.LSTM, "__call__")
+
+
+@KERAS2.mutant("inputs of another thread", THREADS)
+def keras_2_layer_keeps_its_inputs_in_itself(patch):
+    through_itself(patch, keras2_layers().LSTM, "__call__")
+
+
 def keras2_layers() -> Any:
     return adapters()["keras2"].keras().layers
 
@@ -875,7 +926,7 @@ def loop_takes_one_state_for_both(patch):
     loop(patch, change)
 
 
-@TF1.mutant("an empty batch becomes a row", EMPTY)
+@TF1.mutant("an empty batch becomes a row", EMPTY, EMPTY_IN_GRAPHS)
 def loop_makes_a_row_of_no_rows(patch):
     def change(_, x, state):
         return (x if x.shape[0] != 0 else tf1().zeros((1, *x.shape[1:]), x.dtype)), state
