@@ -248,7 +248,7 @@ def test_graphs_take_an_empty_batch(adapter, experiment, case):
     statement="A layer that several threads call at once computes in each what it computes alone: "
     "as a layer, a traced function and a model, of which each is called there first.",
     formula="ThreadPoolExecutor(4).map(layer, batches) == [layer(batch) for batch in batches]",
-    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    cases=some(A_LAYER, "smallest", "gru-smallest", "rnn-smallest"),
     about=FRAMEWORKS,
     dtypes=("float32",),
 )
@@ -371,7 +371,12 @@ def test_keras_models_made_anew_compute_the_same(adapter, experiment):
     statement="A model whose layer begins in a state that is a constant keeps it: made anew from "
     "its config, by `clone_model`, and read from a `.keras` or an `.h5` file.",
     formula="Model(x, layer(x, initial_state=constants)); load_model('model.keras')(x) == model(x)",
-    cases=named("smallest", "gru-smallest", "bidirectional"),
+    cases=some(
+        kinds.all_of(LAYERS, kinds.one_layer, kinds.given),
+        "smallest",
+        "gru-smallest",
+        "bidirectional",
+    ),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -384,7 +389,11 @@ def test_keras_models_keep_a_constant_state(adapter, experiment):
     kind="exact",
     statement="So does one whose layer is under a mask that is a constant.",
     formula="Model(x, layer(x, mask=constant)); load_model('model.keras')(x) == model(x)",
-    cases=named("masked-right-lstm-bidirectional", "masked-holes-gru"),
+    cases=some(
+        kinds.all_of(kinds.masked_alone, kinds.one_layer, kinds.few_steps),
+        "masked-right-lstm-bidirectional",
+        "masked-holes-gru",
+    ),
     about=KERAS,
     dtypes=FLOAT64_TELLS,
 )
@@ -569,7 +578,7 @@ def test_torch_an_assigned_state_dict_is_left_alone(recipe):
     statement="A layer that `torch.nn.utils.skip_init` makes, without numbers in it, computes with "
     "the weights that are loaded into it.",
     formula="skip_init(LSTM, features, units).load_state_dict(weights); lstm(x)",
-    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    cases=some(A_LAYER, "smallest", "gru-smallest", "rnn-smallest"),
     about=TORCH,
     recipe="made_without_numbers",
     dtypes=("float32",),
@@ -596,7 +605,7 @@ def test_torch_conversions_in_every_way_are_the_same(recipe, run):
     kind="exact",
     statement="Weights are loaded into a layer also where torch is told to swap parameters.",
     formula="set_swap_module_params_on_conversion(True); lstm.load_state_dict(weights); lstm(x)",
-    cases=named(*NAMES),
+    cases=FIVE,
     about=TORCH,
     recipe="loaded_by_swapping",
     dtypes=("float32",),
