@@ -62,7 +62,7 @@ def test_what_is_said_of_keras_files_is_so_of_those_of_keras_2(code, tmp_path, m
     run(code)
 
 
-FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, FROM_KERAS_2, TORCH_INTO_KERAS, INTO_TF1 = (
+FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, FROM_KERAS_2, TORCH_INTO_KERAS, INTO_TF1, LOADED = (
     "How do I load a TensorFlow 1 checkpoint into torch?",
     "How do I load a TensorFlow 1 checkpoint into Keras?",
     "How do I read the weights in a `.keras` file without Keras?",
@@ -70,6 +70,7 @@ FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, FROM_KERAS_2, TORCH_INTO_KERAS, INTO_
     "How do I load a Keras 2 model into Keras 3?",
     "How do I load a torch state_dict into Keras?",
     "How do I load a torch state_dict into BasicLSTMCell?",
+    "Why do the weights that I load change nothing?",
 )
 MISTAKES = [
     (FROM_TF1, "f[-1] += 1.0", "pass"),
@@ -94,6 +95,7 @@ MISTAKES = [
     (INTO_TF1, "f[-1] -= 1.0", "pass"),
     (INTO_TF1, "[i, g, f, o]", "[i, f, g, o]"),
     (INTO_TF1, "forget_bias=1.0", "forget_bias=0.0"),
+    (LOADED, "def build(", "def unused("),
 ]
 """Of an answer's code, what is right and what would be wrong."""
 
