@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 
@@ -32,18 +33,23 @@ def ops() -> Ops:
 def cell(patch, seams: Seams, fault: Fault) -> None:
     """Its LSTM goes through a function of its own, and through LSTMCell where it has no bias."""
     module = sys.modules[seams.layers.LSTM.__module__]
-    healthy = module.standard_lstm
+    healthy, rnn = module.standard_lstm, module.backend.rnn
+    # Layers are called in several threads at once, too.
+    here = threading.local()
 
     def wrong(inputs, init_h, init_c, kernel, recurrent_kernel, bias, **options):
-        rnn = module.backend.rnn
-
         def one_step(x, states):
             h, c = step(ops(), fault, x, *states, kernel, recurrent_kernel, bias)
             return h, [h, c]
 
-        with patch.context() as here:
-            here.setattr(module.backend, "rnn", lambda _, *args, **kw: rnn(one_step, *args, **kw))
+        here.step = one_step
+        try:
             return healthy(inputs, init_h, init_c, kernel, recurrent_kernel, bias, **options)
+        finally:
+            del here.step
+
+    def wrong_loop(own, *args, **options):
+        return rnn(getattr(here, "step", own), *args, **options)
 
     def wrong_cell(self, inputs, states, training=None):
         bias = self.bias if self.use_bias else None
@@ -51,6 +57,7 @@ def cell(patch, seams: Seams, fault: Fault) -> None:
         return h, [h, c]
 
     patch.setattr(module, "standard_lstm", wrong)
+    patch.setattr(module.backend, "rnn", wrong_loop)
     patch.setattr(seams.layers.LSTMCell, "call", wrong_cell)
 
 
