@@ -8,6 +8,7 @@ import numpy as np
 
 from fixtures.adapters import adapters
 from tests.meta.mutants import Catalogue
+from tests.meta.mutants.dropout import around
 
 KERAS3, KERAS2 = CATALOGUES = tuple(Catalogue(adapter) for adapter in ("keras3", "keras2"))
 
@@ -42,62 +43,47 @@ def add_both(catalogue: Catalogue) -> None:
 
     @mutant("a batch left out", FIT, cases=TRAINED)
     def fit_of_several_steps_leaves_out_a_batch(patch):
-        model = model_of(adapter)
-        fit = model.fit
-
-        def wrong(self, x, y=None, batch_size=None, **options):
+        def wrong(healthy, self, x, y=None, batch_size=None, **options):
             if several_at_a_time(self):
                 x, y = x[:-batch_size], y[:-batch_size]
-            return fit(self, x, y, batch_size=batch_size, **options)
+            return healthy(self, x, y, batch_size=batch_size, **options)
 
-        patch.setattr(model, "fit", wrong)
+        around(patch, model_of(adapter), "fit", wrong)
 
     @mutant("a batch trained on twice", FIT, cases=TRAINED)
     def compiled_fit_trains_on_a_batch_twice(patch):
-        model = model_of(adapter)
-        fit = model.fit
-
-        def wrong(self, x, y=None, batch_size=None, **options):
+        def wrong(healthy, self, x, y=None, batch_size=None, **options):
             if self.jit_compile:
                 last = slice(-batch_size, None)
                 x, y = np.concatenate([x, x[last]]), np.concatenate([y, y[last]])
-            return fit(self, x, y, batch_size=batch_size, **options)
+            return healthy(self, x, y, batch_size=batch_size, **options)
 
-        patch.setattr(model, "fit", wrong)
+        around(patch, model_of(adapter), "fit", wrong)
 
     @mutant("mask ignored", PREDICT, cases=MASKED)
     def compiled_predict_ignores_masks(patch):
-        model = model_of(adapter)
-        predict = model.predict
-
-        def wrong(self, x, **options):
+        def wrong(healthy, self, x, **options):
             if self.jit_compile and isinstance(x, list):
                 x = [np.ones_like(one) if one.dtype == bool else one for one in x]
-            return predict(self, x, **options)
+            return healthy(self, x, **options)
 
-        patch.setattr(model, "predict", wrong)
+        around(patch, model_of(adapter), "predict", wrong)
 
     @mutant("batches exchanged", PREDICT, cases=MASKED)
     def predict_of_several_steps_turns_the_rows_round(patch):
-        model = model_of(adapter)
-        predict = model.predict
-
-        def wrong(self, x, **options):
-            found = predict(self, x, **options)
+        def wrong(healthy, self, x, **options):
+            found = healthy(self, x, **options)
             return [one[::-1] for one in found] if several_at_a_time(self) else found
 
-        patch.setattr(model, "predict", wrong)
+        around(patch, model_of(adapter), "predict", wrong)
 
     @mutant("batches thrown together", EVALUATE, cases=("square",))
     def compiled_evaluate_takes_all_rows_as_one_batch(patch):
-        model = model_of(adapter)
-        evaluate = model.evaluate
-
-        def wrong(self, x, y=None, batch_size=None, **options):
+        def wrong(healthy, self, x, y=None, batch_size=None, **options):
             rows = len(x) if self.jit_compile else batch_size
-            return evaluate(self, x, y, batch_size=rows, **options)
+            return healthy(self, x, y, batch_size=rows, **options)
 
-        patch.setattr(model, "evaluate", wrong)
+        around(patch, model_of(adapter), "evaluate", wrong)
 
     @mutant("silently eager", STEPS)
     def compile_runs_every_step_eagerly(patch):
@@ -106,74 +92,59 @@ def add_both(catalogue: Catalogue) -> None:
 
     @mutant("weights drawn again", BUILT_BY_PREDICT)
     def predict_draws_the_weights_once_more(patch):
-        model = model_of(adapter)
-        predict = model.predict
-
-        def wrong(self, *args, **options):
+        def wrong(healthy, self, *args, **options):
             was_built = self.built
-            found = predict(self, *args, **options)
+            found = healthy(self, *args, **options)
             if not was_built:
                 self.set_weights([one + 1 for one in self.get_weights()])
             return found
 
-        patch.setattr(model, "predict", wrong)
+        around(patch, model_of(adapter), "predict", wrong)
 
     @mutant("frozen layers thawed", AGAIN, cases=("rnn-smallest",))
     def compile_thaws_every_layer(patch):
-        model = model_of(adapter)
-        compile_ = model.compile
-
-        def wrong(self, *args, **options):
+        def wrong(healthy, self, *args, **options):
             for layer in self.layers:
                 layer.trainable = True
-            return compile_(self, *args, **options)
+            return healthy(self, *args, **options)
 
-        patch.setattr(model, "compile", wrong)
+        around(patch, model_of(adapter), "compile", wrong)
 
     @mutant("progress lost", INTERRUPTED, cases=("square",))
     def an_interrupted_fit_is_undone(patch):
-        model = model_of(adapter)
-        fit = model.fit
-
-        def wrong(self, *args, **options):
+        def wrong(healthy, self, *args, **options):
             before = self.get_weights()
             try:
-                return fit(self, *args, **options)
+                return healthy(self, *args, **options)
             except KeyboardInterrupt:
                 self.set_weights(before)
                 raise
 
-        patch.setattr(model, "fit", wrong)
+        around(patch, model_of(adapter), "fit", wrong)
 
     @mutant("progress lost", BROKEN, cases=("rnn-smallest",))
     def a_fit_that_raises_loses_the_weights(patch):
-        model = model_of(adapter)
-        fit = model.fit
-
-        def wrong(self, *args, **options):
+        def wrong(healthy, self, *args, **options):
             try:
-                return fit(self, *args, **options)
+                return healthy(self, *args, **options)
             except Exception:
                 self.set_weights([np.zeros_like(one) for one in self.get_weights()])
                 raise
 
-        patch.setattr(model, "fit", wrong)
+        around(patch, model_of(adapter), "fit", wrong)
 
     # Keras 3 fails at UNBUILT as it is.
     sees = (BUILT,) if adapter == "keras3" else (UNBUILT, BUILT)
 
     @mutant("the first result for ever", *sees, cases=("smallest-from-zero",))
     def a_call_that_is_a_function_keeps_what_it_returned(patch):
-        model = model_of(adapter)
-        call = model.__call__
-
-        def wrong(self, *args, **options):
-            found = call(self, *args, **options)
+        def wrong(healthy, self, *args, **options):
+            found = healthy(self, *args, **options)
             if not hasattr(self.call, "get_concrete_function") or not hasattr(found, "numpy"):
                 return found
             return vars(self).setdefault("_first", [found])[0]
 
-        patch.setattr(model, "__call__", wrong)
+        around(patch, model_of(adapter), "__call__", wrong)
 
 
 for catalogue in CATALOGUES:
@@ -182,24 +153,18 @@ for catalogue in CATALOGUES:
 
 @KERAS3.mutant("frozen at once", WAIT, cases=("rnn-smallest",))
 def fit_traces_its_step_every_time(patch):
-    model = model_of("keras3")
-    fit = model.fit
-
-    def wrong(self, *args, **options):
+    def wrong(healthy, self, *args, **options):
         self.train_function = None
-        return fit(self, *args, **options)
+        return healthy(self, *args, **options)
 
-    patch.setattr(model, "fit", wrong)
+    around(patch, model_of("keras3"), "fit", wrong)
 
 
 @KERAS2.mutant("frozen at once", WAIT, cases=("rnn-smallest",))
 def fit_compiles_the_model_again(patch):
-    model = model_of("keras2")
-    fit = model.fit
-
-    def wrong(self, *args, **options):
+    def wrong(healthy, self, *args, **options):
         vars(self)["_compiled_trainable_state"] = self._get_trainable_state()
         self.train_function = None
-        return fit(self, *args, **options)
+        return healthy(self, *args, **options)
 
-    patch.setattr(model, "fit", wrong)
+    around(patch, model_of("keras2"), "fit", wrong)
