@@ -12,6 +12,7 @@ from typing import Any
 from fixtures.adapters import adapters
 from fixtures.adapters.tf1 import import_tensorflow
 from tests.meta.mutants import Catalogue
+from tests.meta.mutants.models import around
 from tests.meta.mutants.tf1 import nn, wrap_dropout
 
 OFF = "dropout-is-off-at-inference"
@@ -247,18 +248,6 @@ def mixin(adapter: str) -> Any:
     """The class that cells, and Keras 2's LSTM and GRU, have their masks from."""
     classes = layers_of(adapter).LSTMCell.__mro__
     return next(one for one in classes if one.__name__.startswith("DropoutRNNCell"))
-
-
-def around(patch: Any, owner: Any, method: str, wrong: Callable[..., Any]) -> None:
-    """`wrong(call, self, *args, **kwargs)` in the place of a method; Keras 3 knows the arguments
-    of a call by their names."""
-    call = getattr(owner, method)
-
-    @functools.wraps(call)
-    def replaced(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return wrong(call, self, *args, **kwargs)
-
-    patch.setattr(owner, method, replaced)
 
 
 def of_masks(patch: Any, adapter: str, change: Callable[[Any], Any], *which: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fixtures.adapters import adapters
 from tests.meta.mutants import Catalogue
-from tests.meta.mutants.dropout import around
+from tests.meta.mutants.models import around
 
 KERAS3, KERAS2 = CATALOGUES = tuple(Catalogue(adapter) for adapter in ("keras3", "keras2"))
 
