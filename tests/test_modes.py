@@ -283,6 +283,20 @@ def test_keras_traced_functions_are_traced_once_for_all(adapter, experiment):
 
 
 @claim(
+    kind="structure",
+    statement="Gradients that XLA compiles have the batch for an argument: they are compiled once "
+    "for all batches of a shape, and not for each anew.",
+    formula="tf.function(gradient, jit_compile=True): x is a parameter of its program",
+    cases=named("smallest", "gru-smallest", "gru-reset-before-smallest", "rnn-smallest"),
+    about=KERAS,
+    recipe="inputs_of_a_compiled_gradient",
+    dtypes=("float32",),
+)
+def test_keras_compiled_gradients_are_for_every_batch(recipe):
+    assert_structure(recipe("inputs_of_a_compiled_gradient"), "an argument")
+
+
+@claim(
     kind="rounding",
     statement="`predict` of a model with batch and time left open computes batches of other sizes, "
     "of other lengths and under other masks than its first.",

@@ -22,6 +22,7 @@ GRADIENTS = "every-gradient-is-the-oracles"
 WEIGHTS = "weights-read-back-are-those-loaded"
 OTHER_SIZES = "keras-traced-functions-take-other-batches-and-times"
 PREDICT = "keras-predict-takes-other-batches-and-times"
+FOR_EVERY_BATCH = "keras-compiled-gradients-are-for-every-batch"
 ONCE = "keras-traced-functions-are-traced-once-for-all"
 
 BOTH = ("keras3", "keras2")
@@ -234,6 +235,21 @@ def graphs_know_five_steps(patch: Any, adapter: str) -> None:
 @mutant("", "a function traced again", ONCE, case="masked-right-lstm-bidirectional")
 def signatures_are_not_heard(patch: Any, adapter: str) -> None:
     other_tf_function(patch, lambda own, of, options: own(of))
+
+
+@mutant("", "a program for each batch", FOR_EVERY_BATCH, of=("keras3",), case="smallest")
+def a_shape_is_worked_out_of_the_inputs(patch: Any, adapter: str) -> None:
+    """Which XLA has to know when it compiles."""
+    import tensorflow as tf
+
+    lstm = adapters()[adapter].keras().layers.LSTM
+    own = lstm.call
+
+    def call(self: Any, sequences: Any, *arguments: Any, **options: Any) -> Any:
+        one = tf.ones([1 + tf.cast(0 * tf.reduce_max(sequences), tf.int32)], sequences.dtype)
+        return own(self, sequences * one, *arguments, **options)
+
+    patch.setattr(lstm, "call", call)
 
 
 # Files that lack something
