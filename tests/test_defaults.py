@@ -22,6 +22,7 @@ from fixtures.checks.compare import (
 from fixtures.claims import KERAS, TF1, TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
 
+JAX = About(lambda one: one.interface == "jax", "it is about jax.experimental.rnn")
 FRAMEWORKS = About(
     lambda one: hasattr(one, "ways"), "it is about what a framework does beyond the equations"
 )
@@ -162,6 +163,20 @@ def test_torch_weights_start_uniform(adapter, experiment):
     fresh = adapter.fresh_weights(experiment, MANY, 2)
     found = {way: drawn(own, lambda _: MANY**-0.5) for way, own in fresh.items()}
     assert_structure(found, {way: dict.fromkeys(own, UNIFORM) for way, own in fresh.items()})
+
+
+@claim(
+    kind="structure",
+    statement="JAX's `init_lstm_weight` draws as torch does: every weight and bias uniformly from "
+    "-1 / sqrt(units) to 1 / sqrt(units).",
+    formula="weight ~ uniform(-1 / sqrt(units), 1 / sqrt(units))",
+    cases=named("smallest"),
+    about=JAX,
+    dtypes=ONE_DTYPE,
+)
+def test_jax_weights_start_uniform(adapter, experiment):
+    (own,) = adapter.fresh_weights(experiment, MANY, 2).values()
+    assert_structure(drawn(own, lambda _: MANY**-0.5), dict.fromkeys(own, UNIFORM))
 
 
 @claim(

@@ -1,4 +1,4 @@
-"""flax, equinox and haiku: where their gates, biases and states are, and what is theirs alone.
+"""flax, equinox, haiku and JAX: where their gates, biases and states are, and what is theirs alone.
 
 The hand-written steps take a framework's own weights, as it stores them, and go through its gates
 in its order. They share no code with the oracle but the sigmoid.
@@ -28,6 +28,7 @@ FLAX = About(lambda one: one.interface in ("linen", "nnx"), "it is about flax's 
 NNX = About(lambda one: one.interface == "nnx", "it is about flax.nnx's own interface")
 EQUINOX = About(lambda one: one.interface == "equinox", "it is about equinox's own interface")
 HAIKU = About(lambda one: one.interface == "haiku", "it is about haiku's own interface")
+JAX = About(lambda one: one.interface == "jax", "it is about jax.experimental.rnn")
 
 ONE_STEP = some(
     lambda case: one_layer(case) and case.time == 1 and case.bias != "none",
@@ -263,3 +264,52 @@ def test_haiku_gru_z_keeps_the_new_h(run, experiment, oracle):
     z, r = sigmoid(x_z + h @ of_z), sigmoid(x_r + h @ of_r)
     a = np.tanh(x_a + (r * h) @ of_a)
     assert_ways_agree({"by hand": (1 - z) * h + z * a, "haiku": run.h[0, 0]}, oracle.h[0, 0])
+
+
+# jax.experimental.rnn
+
+
+@claim(
+    kind="rounding",
+    statement="JAX's LSTM has torch's layout: gates as rows in the order i, f, g, o, and two "
+    "biases that are added up.",
+    formula="i, f, g, o = x @ W_ih.T + b_ih + h @ W_hh.T + b_hh",
+    cases=ONE_STEP,
+    about=JAX,
+)
+def test_jax_gates_are_i_f_g_o(run, experiment, oracle):
+    own, (x, h, c) = run.native_weights, first_step(experiment)
+    sums = x @ own["W_ih"].T + own["b_ih"] + h @ own["W_hh"].T + own["b_hh"]
+    assert_is_the_step(step(*np.split(sums, 4, axis=1), c), run, oracle)
+
+
+@claim(
+    kind="exact",
+    statement="In the one vector of JAX's LSTM the two kernels of each layer and direction come "
+    "first, and behind all kernels the two biases of each; its documentation has each layer's four "
+    "arrays together.",
+    formula="vector == [W_ih, W_hh of each, ..., b_ih, b_hh of each, ...]",
+    cases=named("smallest", "two-layers", "bidirectional-two-layers"),
+    about=JAX,
+    recipe="vector_and_unpacked",
+)
+def test_jax_biases_lie_behind_all_kernels(recipe):
+    vector, own = recipe("vector_and_unpacked")
+    kernels = zip(own["W_ih"], own["W_hh"], strict=True)
+    biases = zip(own["b_ih"], own["b_hh"], strict=True)
+    in_order = [one.ravel() for pairs in (kernels, biases) for pair in pairs for one in pair]
+    assert_same_bits(np.concatenate(in_order), vector)
+
+
+@claim(
+    kind="exact",
+    statement="JAX's `swap_lstm_gates` exchanges the blocks of g and o, and not, as its docstring "
+    "says, those of the input and the output gate.",
+    formula="swap_lstm_gates(vector of i, f, g, o) == vector of i, f, o, g",
+    cases=named("smallest", "two-layers", "bidirectional-two-layers"),
+    about=JAX,
+    recipe="vector_for_miopen",
+)
+def test_jax_swap_lstm_gates_exchanges_g_and_o(adapter, recipe, experiment):
+    exchanged = experiment.with_weights(lambda one: one.with_gates("ifog"))
+    assert_same_bits(recipe("vector_for_miopen"), adapter.vector(exchanged))

@@ -12,7 +12,7 @@ from tests.meta.conftest import need
 
 SMALLEST = next(case for case in named_cases() if case.name == "smallest")
 
-ON_JAX = ("linen", "nnx", "equinox", "haiku")
+ON_JAX = ("linen", "nnx", "equinox", "haiku", "jax")
 
 
 @pytest.mark.parametrize("name", ON_JAX)

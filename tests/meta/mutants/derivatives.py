@@ -31,7 +31,7 @@ BESIDE, BESIDE_BACK = (
 )
 
 TORCH, KERAS3, KERAS2, TF1 = (Catalogue(name) for name in ("torch", "keras3", "keras2", "tf1"))
-JAX = tuple(Catalogue(name) for name in ("linen", "nnx", "equinox", "haiku"))
+JAX = tuple(Catalogue(name) for name in ("linen", "nnx", "equinox", "haiku", "jax"))
 CATALOGUES = (TORCH, KERAS3, KERAS2, TF1, *JAX)
 
 ONCE = "gradient that has no gradient"

@@ -1,4 +1,4 @@
-"""flax, equinox and haiku, wrong on purpose: their cells, and what unrolls them.
+"""flax, equinox, haiku and JAX's own LSTM, wrong on purpose: their cells, and what unrolls them.
 
 A cell is replaced by a class of its own kind with another call. JAX traces it anew, as the adapters
 forget what was compiled where a mutant is made.
@@ -17,12 +17,14 @@ LINEN = Catalogue("linen")
 NNX = Catalogue("nnx")
 EQUINOX = Catalogue("equinox")
 HAIKU = Catalogue("haiku")
+JAX = Catalogue("jax")
 
-CATALOGUES = (LINEN, NNX, EQUINOX, HAIKU)
+CATALOGUES = (LINEN, NNX, EQUINOX, HAIKU, JAX)
 
 LAST_IS_H = "output-last-step-is-h"
 ENDS = "backward-half-ends-at-step-zero"
 LENGTHS = "a-short-row-is-the-row-cut-short"
+MASKED = "masked-values-are-the-oracles"
 OTHER_CELLS = "other-cells-values-are-the-oracles"
 FLAX_CARRY = "flax-carry-is-c-before-h"
 FLAX_GATES = "flax-gates-are-i-f-g-o"
@@ -37,8 +39,15 @@ EQUINOX_GRU = "equinox-gru-gates-are-r-z-n"
 HAIKU_GATES = "haiku-gates-are-i-g-f-o"
 HAIKU_BIAS = "haiku-forget-bias-is-stored-nowhere"
 HAIKU_GRU = "haiku-gru-z-keeps-the-new-h"
+JAX_GATES = "jax-gates-are-i-f-g-o"
+JAX_VECTOR = "jax-biases-lie-behind-all-kernels"
+JAX_SWAP = "jax-swap-lstm-gates-exchanges-g-and-o"
+JAX_START = "jax-weights-start-uniform"
 
-GATES = {"linen": FLAX_GATES, "nnx": FLAX_GATES, "equinox": EQUINOX_GATES, "haiku": HAIKU_GATES}
+GATES = {
+    "linen": FLAX_GATES, "nnx": FLAX_GATES, "equinox": EQUINOX_GATES, "haiku": HAIKU_GATES,
+    "jax": JAX_GATES,
+}  # fmt: skip
 GRUS = {"linen": "gru-smallest", "equinox": "gru-smallest", "haiku": "gru-reset-before-smallest"}
 
 LSTMStep = Callable[..., tuple[Any, Any]]
@@ -135,8 +144,38 @@ def replace_haiku(patch: Any, step: LSTMStep) -> None:
     patch.setattr(hk, "LSTM", Wrong)
 
 
+def replace_jax(patch: Any, step: LSTMStep) -> None:
+    """`lstm_ref` without lengths."""
+    import jax
+    import jax.numpy as jnp
+    from jax.experimental import rnn
+
+    def lstm_ref(x, h, c, w_ih, w_hh, b_ih, b_hh, lengths, *sizes):
+        *_, layers, _, both = sizes
+        ends = []
+        for place in range(0, layers * (1 + both), 1 + both):
+            outputs = []
+            for one in range(place, place + 1 + both):
+                weights = w_ih[one].T, w_hh[one].T, b_ih[one] + b_hh[one]
+
+                def scanned(state, x, weights=weights):
+                    state = step(x, *state, *weights)
+                    return state, state[0]
+
+                end, output = jax.lax.scan(
+                    scanned, (h[one], c[one]), x.swapaxes(0, 1), reverse=one > place
+                )
+                ends.append(end)
+                outputs.append(output.swapaxes(0, 1))
+            x = jnp.concatenate(outputs, axis=-1)
+        return x, *(jnp.stack(which) for which in zip(*ends, strict=True))
+
+    patch.setattr(rnn, "lstm_ref", lstm_ref)
+
+
 REPLACE = {
     "linen": replace_linen, "nnx": replace_nnx, "equinox": replace_equinox, "haiku": replace_haiku,
+    "jax": replace_jax,
 }  # fmt: skip
 
 
@@ -712,3 +751,108 @@ def add_rnn_residual(catalogue: Catalogue) -> None:
 
 for catalogue in (LINEN, NNX):
     add_rnn_residual(catalogue)
+
+
+# jax.experimental.rnn
+
+
+def replace_of_rnn(patch: Any, name: str, change: Callable[..., Any]) -> None:
+    """A function of jax.experimental.rnn, which is handed to `change`."""
+    from jax.experimental import rnn
+
+    patch.setattr(rnn, name, functools.partial(change, getattr(rnn, name)))
+
+
+@JAX.mutant("states in the order of another framework", EVERY, cases=("bidirectional-two-layers",))
+def states_go_by_direction_then_layer(patch: Any) -> None:
+    def by_direction(one):
+        return one.reshape(-1, 2, *one.shape[1:]).swapaxes(0, 1).reshape(one.shape)
+
+    def wrong(lstm_ref, *given):
+        output, *ends = lstm_ref(*given)
+        return output, *map(by_direction, ends)
+
+    replace_of_rnn(patch, "lstm_ref", wrong)
+
+
+@JAX.mutant("the initial state is dropped", EVERY, "a-given-initial-state-is-used")
+def lstm_ref_drops_the_state(patch: Any) -> None:
+    replace_of_rnn(
+        patch, "lstm_ref", lambda lstm_ref, x, h, c, *rest: lstm_ref(x, 0 * h, 0 * c, *rest)
+    )
+
+
+@JAX.mutant("lengths of rows ignored", LENGTHS)
+def lstm_ref_ignores_lengths(patch: Any) -> None:
+    import jax.numpy as jnp
+
+    def wrong(lstm_ref, x, h, c, w_ih, w_hh, b_ih, b_hh, lengths, *sizes):
+        every = jnp.full_like(lengths, x.shape[1])
+        return lstm_ref(x, h, c, w_ih, w_hh, b_ih, b_hh, every, *sizes)
+
+    replace_of_rnn(patch, "lstm_ref", wrong)
+
+
+@JAX.mutant("padding turned round with the row", MASKED, cases=("masked-right-lstm-bidirectional",))
+def rows_are_turned_round_whole(patch: Any) -> None:
+    """As lstm_ref once did (https://github.com/jax-ml/jax/pull/15169)."""
+    replace_of_rnn(patch, "_flip_sequence", lambda flip, sequences, lengths: sequences[::-1])
+
+
+@JAX.mutant("output past a row's end", "output-past-a-rows-end-is-zero")
+def output_goes_on_past_the_end(patch: Any) -> None:
+    def wrong(extract, lengths, out):
+        ends, _ = extract(lengths, out)
+        return ends, out[1][1]
+
+    replace_of_rnn(patch, "_extract_output", wrong)
+
+
+@JAX.mutant("biases beside their kernels", JAX_VECTOR, EVERY, cases=("two-layers",))
+def the_vector_is_read_as_documented(patch: Any) -> None:
+    """Layer by layer, each with its four arrays."""
+    from jax.experimental import rnn
+
+    def wrong(own, vector, features, units, layers, both):
+        kernels_then_biases = rnn._get_params_shapes_in_lstm(features, units, layers, both)
+        places = layers * (1 + both)
+        arrays, start = [{}, {}, {}, {}], 0
+        for place in range(places):
+            shapes = [
+                *kernels_then_biases[2 * place : 2 * place + 2],
+                *kernels_then_biases[2 * (places + place) : 2 * (places + place) + 2],
+            ]
+            for by_place, shape in zip(arrays, shapes, strict=True):
+                end = start + functools.reduce(int.__mul__, shape)
+                by_place[place], start = vector[start:end].reshape(shape), end
+        return tuple(arrays)
+
+    replace_of_rnn(patch, "unpack_lstm_weights", wrong)
+
+
+@JAX.mutant("the gates exchanged that are spoken of", JAX_SWAP)
+def swap_exchanges_i_and_o(patch: Any) -> None:
+    """As the docstring has it."""
+    import jax.numpy as jnp
+    from jax.experimental import rnn
+
+    def wrong(own, vector, *sizes):
+        parts, start = [], 0
+        for shape in rnn._get_params_shapes_in_lstm(*sizes):
+            end = start + functools.reduce(int.__mul__, shape)
+            i, f, g, o = jnp.split(vector[start:end], 4)
+            parts, start = [*parts, o, f, g, i], end
+        return jnp.concatenate(parts)
+
+    replace_of_rnn(patch, "swap_lstm_gates", wrong)
+
+
+@JAX.mutant("weights start otherwise", JAX_START)
+def weights_start_normal(patch: Any) -> None:
+    import jax
+
+    def wrong(own, key, *sizes):
+        drawn = own(key, *sizes)
+        return jax.random.normal(key, drawn.shape) * abs(drawn).max()
+
+    replace_of_rnn(patch, "init_lstm_weight", wrong)
