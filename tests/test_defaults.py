@@ -19,10 +19,9 @@ from fixtures.checks.compare import (
     assert_ways_agree,
     assert_within_rounding,
 )
-from fixtures.claims import KERAS, TF1, TORCH, About, claim
+from fixtures.claims import JAX, KERAS, TF1, TORCH, About, claim
 from fixtures.oracle.rounding import oracle_of
 
-JAX = About(lambda one: one.interface == "jax", "it is about jax.experimental.rnn")
 FRAMEWORKS = About(
     lambda one: hasattr(one, "ways"), "it is about what a framework does beyond the equations"
 )

@@ -19,7 +19,7 @@ from fixtures.checks.compare import (
     assert_ways_agree,
     assert_within_rounding,
 )
-from fixtures.claims import About, claim
+from fixtures.claims import JAX, About, claim
 from fixtures.model.experiment import first_step
 from fixtures.oracle import rounding
 from fixtures.oracle.sites import sigmoid
@@ -28,7 +28,6 @@ FLAX = About(lambda one: one.interface in ("linen", "nnx"), "it is about flax's 
 NNX = About(lambda one: one.interface == "nnx", "it is about flax.nnx's own interface")
 EQUINOX = About(lambda one: one.interface == "equinox", "it is about equinox's own interface")
 HAIKU = About(lambda one: one.interface == "haiku", "it is about haiku's own interface")
-JAX = About(lambda one: one.interface == "jax", "it is about jax.experimental.rnn")
 
 ONE_STEP = some(
     lambda case: one_layer(case) and case.time == 1 and case.bias != "none",
