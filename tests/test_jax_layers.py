@@ -284,9 +284,8 @@ def test_jax_gates_are_i_f_g_o(run, experiment, oracle):
 
 @claim(
     kind="exact",
-    statement="In the one vector of JAX's LSTM the two kernels of each layer and direction come "
-    "first, and behind all kernels the two biases of each; its documentation has each layer's four "
-    "arrays together.",
+    statement="In the one vector of JAX's LSTM every kernel comes before every bias; its "
+    "documentation has the arrays of each layer together.",
     formula="vector == [W_ih, W_hh of each, ..., b_ih, b_hh of each, ...]",
     cases=named("smallest", "two-layers", "bidirectional-two-layers"),
     about=JAX,
@@ -302,8 +301,8 @@ def test_jax_biases_lie_behind_all_kernels(recipe):
 
 @claim(
     kind="exact",
-    statement="JAX's `swap_lstm_gates` exchanges the blocks of g and o, and not, as its docstring "
-    "says, those of the input and the output gate.",
+    statement="JAX's `swap_lstm_gates` exchanges g and o, and not, as its docstring says, the "
+    "input and the output gate.",
     formula="swap_lstm_gates(vector of i, f, g, o) == vector of i, f, o, g",
     cases=named("smallest", "two-layers", "bidirectional-two-layers"),
     about=JAX,
