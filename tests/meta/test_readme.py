@@ -62,7 +62,17 @@ def test_what_is_said_of_keras_files_is_so_of_those_of_keras_2(code, tmp_path, m
     run(code)
 
 
-FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, FROM_KERAS_2, TORCH_INTO_KERAS, INTO_TF1, LOADED = (
+(
+    FROM_TF1,
+    INTO_KERAS,
+    FROM_KERAS,
+    FROM_H5,
+    FROM_KERAS_2,
+    TORCH_INTO_KERAS,
+    INTO_TF1,
+    LOADED,
+    SLOW,
+) = (
     "How do I load a TensorFlow 1 checkpoint into torch?",
     "How do I load a TensorFlow 1 checkpoint into Keras?",
     "How do I read the weights in a `.keras` file without Keras?",
@@ -71,6 +81,7 @@ FROM_TF1, INTO_KERAS, FROM_KERAS, FROM_H5, FROM_KERAS_2, TORCH_INTO_KERAS, INTO_
     "How do I load a torch state_dict into Keras?",
     "How do I load a torch state_dict into BasicLSTMCell?",
     "Why do the weights that I load change nothing?",
+    "Why does every step take seconds with jit_compile=True?",
 )
 MISTAKES = [
     (FROM_TF1, "f[-1] += 1.0", "pass"),
@@ -96,6 +107,7 @@ MISTAKES = [
     (INTO_TF1, "[i, g, f, o]", "[i, f, g, o]"),
     (INTO_TF1, "forget_bias=1.0", "forget_bias=0.0"),
     (LOADED, "def build(", "def unused("),
+    (SLOW, "RNN(tf_keras.layers.LSTMCell(6))", "LSTM(6)"),
 ]
 """Of an answer's code, what is right and what would be wrong."""
 
