@@ -62,27 +62,15 @@ def test_what_is_said_of_keras_files_is_so_of_those_of_keras_2(code, tmp_path, m
     run(code)
 
 
-(
-    FROM_TF1,
-    INTO_KERAS,
-    FROM_KERAS,
-    FROM_H5,
-    FROM_KERAS_2,
-    TORCH_INTO_KERAS,
-    INTO_TF1,
-    LOADED,
-    SLOW,
-) = (
-    "How do I load a TensorFlow 1 checkpoint into torch?",
-    "How do I load a TensorFlow 1 checkpoint into Keras?",
-    "How do I read the weights in a `.keras` file without Keras?",
-    "How do I read the weights in an `.h5` file without Keras?",
-    "How do I load a Keras 2 model into Keras 3?",
-    "How do I load a torch state_dict into Keras?",
-    "How do I load a torch state_dict into BasicLSTMCell?",
-    "Why do the weights that I load change nothing?",
-    "Why does every step take seconds with jit_compile=True?",
-)
+FROM_TF1 = "How do I load a TensorFlow 1 checkpoint into torch?"
+INTO_KERAS = "How do I load a TensorFlow 1 checkpoint into Keras?"
+FROM_KERAS = "How do I read the weights in a `.keras` file without Keras?"
+FROM_H5 = "How do I read the weights in an `.h5` file without Keras?"
+FROM_KERAS_2 = "How do I load a Keras 2 model into Keras 3?"
+TORCH_INTO_KERAS = "How do I load a torch state_dict into Keras?"
+INTO_TF1 = "How do I load a torch state_dict into BasicLSTMCell?"
+LOADED = "Why do the weights that I load change nothing?"
+SLOW = "Why does every step take seconds with jit_compile=True?"
 MISTAKES = [
     (FROM_TF1, "f[-1] += 1.0", "pass"),
     (FROM_TF1, "[i, f, j, o]", "[i, j, f, o]"),

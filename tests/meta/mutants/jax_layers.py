@@ -7,6 +7,8 @@ forget what was compiled where a mutant is made.
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -808,24 +810,26 @@ def output_goes_on_past_the_end(patch: Any) -> None:
     replace_of_rnn(patch, "_extract_output", wrong)
 
 
+def arrays_of(vector: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """A vector cut into arrays of these shapes."""
+    import jax.numpy as jnp
+
+    ends = list(itertools.accumulate(map(math.prod, shapes)))
+    parts = jnp.split(vector, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
 @JAX.mutant("biases beside their kernels", JAX_VECTOR, EVERY, cases=("two-layers",))
 def the_vector_is_read_as_documented(patch: Any) -> None:
     """Layer by layer, each with its four arrays."""
     from jax.experimental import rnn
 
-    def wrong(own, vector, features, units, layers, both):
-        kernels_then_biases = rnn._get_params_shapes_in_lstm(features, units, layers, both)
-        places = layers * (1 + both)
-        arrays, start = [{}, {}, {}, {}], 0
-        for place in range(places):
-            shapes = [
-                *kernels_then_biases[2 * place : 2 * place + 2],
-                *kernels_then_biases[2 * (places + place) : 2 * (places + place) + 2],
-            ]
-            for by_place, shape in zip(arrays, shapes, strict=True):
-                end = start + functools.reduce(int.__mul__, shape)
-                by_place[place], start = vector[start:end].reshape(shape), end
-        return tuple(arrays)
+    def wrong(own, vector, *sizes):
+        shapes = rnn._get_params_shapes_in_lstm(*sizes)
+        kernels, biases = shapes[: len(shapes) // 2], shapes[len(shapes) // 2 :]
+        by_layer = zip(kernels[::2], kernels[1::2], biases[::2], biases[1::2], strict=True)
+        arrays = arrays_of(vector, [shape for four in by_layer for shape in four])
+        return tuple(dict(enumerate(arrays[name::4])) for name in range(4))
 
     replace_of_rnn(patch, "unpack_lstm_weights", wrong)
 
@@ -836,13 +840,13 @@ def swap_exchanges_i_and_o(patch: Any) -> None:
     import jax.numpy as jnp
     from jax.experimental import rnn
 
+    def exchanged(array):
+        i, f, g, o = jnp.split(array, 4)
+        return jnp.concatenate([o, f, g, i]).ravel()
+
     def wrong(own, vector, *sizes):
-        parts, start = [], 0
-        for shape in rnn._get_params_shapes_in_lstm(*sizes):
-            end = start + functools.reduce(int.__mul__, shape)
-            i, f, g, o = jnp.split(vector[start:end], 4)
-            parts, start = [*parts, o, f, g, i], end
-        return jnp.concatenate(parts)
+        arrays = arrays_of(vector, rnn._get_params_shapes_in_lstm(*sizes))
+        return jnp.concatenate(list(map(exchanged, arrays)))
 
     replace_of_rnn(patch, "swap_lstm_gates", wrong)
 
