@@ -20,7 +20,7 @@ from fixtures.checks.compare import (
 )
 from fixtures.claims import KERAS, TORCH, About, claim
 from fixtures.model.weights import arrays_of
-from fixtures.oracle.models import SumsInFloat32, quantized_oracle_of
+from fixtures.oracle.models import SumsInFloat32, arithmetic, quantized_oracle_of
 from fixtures.oracle.rounding import oracle_of
 
 STACK = named("two-layers")
@@ -30,6 +30,9 @@ STACKS = named("two-layers", "bidirectional-two-layers")
 ONE_LAYER = named("smallest", "gru-smallest")
 
 QUANTISED_FILES = named("smallest", "bidirectional-two-layers", "gru-two-layers")
+
+MANY_UNITS = named("one-feature")
+"""Of products that are large enough for oneDNN, where h is multiplied."""
 
 SIXTEEN_BITS = named(
     "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "thousand-features"
@@ -234,6 +237,56 @@ def test_torch_autocast_leaves_some_in_float32(recipe):
             "GRUCell": [whole],
             "RNNCell": [half],
         },
+    )
+
+
+@claim(
+    kind="exact",
+    statement="On a CPU products of less precision are nothing to an LSTM: neither "
+    '`set_float32_matmul_precision("medium")` nor oneDNN\'s own setting moves a bit of it.',
+    formula='backends.mkldnn.rnn.fp32_precision = "bf16": lstm(x) == lstm(x) before',
+    cases=MANY_UNITS,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="where_less_precision_will_do",
+)
+def test_torch_lstm_keeps_its_precision(recipe, run):
+    found = recipe("where_less_precision_will_do")
+    assert_same_bits(
+        {f"{way}: {name}": one for way, other in found.items() for name, one in other.tensors()},
+        {f"{way}: {name}": one for way in found for name, one in run.tensors()},
+    )
+
+
+@claim(
+    kind="different",
+    statement='On a CPU with AMX `set_float32_matmul_precision("medium")` takes a large LSTMCell '
+    "away from torch.nn.LSTM, which it leaves as it is.",
+    formula="LSTMCell, called at every step != oracle of float32",
+    cases=MANY_UNITS,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="steps_of_medium_precision",
+)
+def test_torch_steps_lose_precision_to_medium(recipe, oracle):
+    run = recipe("steps_of_medium_precision")
+    assert_beyond_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement='Where `set_float32_matmul_precision("medium")` is heeded, factors of float32 are '
+    "rounded to bfloat16 and their products summed up in float32: an LSTMCell goes no further.",
+    formula="LSTMCell, called at every step == oracle with factors of bfloat16",
+    cases=MANY_UNITS,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="steps_of_medium_precision",
+)
+def test_torch_medium_precision_rounds_factors_alone(recipe, experiment, run_cache):
+    oracle = oracle_of(experiment, run_cache.seed, model=arithmetic("bfloat16"))
+    assert_within_rounding(
+        dict(recipe("steps_of_medium_precision").tensors()), dict(oracle.tensors())
     )
 
 

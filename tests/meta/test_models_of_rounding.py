@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -20,8 +21,14 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.errors import BadInput
-from fixtures.model.precisions import PRECISIONS, held_in
-from fixtures.oracle.models import OnceAStep, SumsInFloat32, quantized_oracle_of
+from fixtures.model.precisions import FACTORS, PRECISIONS, held_in
+from fixtures.oracle.models import (
+    OnceAStep,
+    RoundedFactors,
+    SumsInFloat32,
+    arithmetic,
+    quantized_oracle_of,
+)
 from fixtures.oracle.rounding import Expected, Perturbed, oracle_of
 
 BY_NAME = {case.name: case for case in named_cases()}
@@ -169,6 +176,55 @@ def test_a_step_rounded_once_is_told_from_rounded_operations(seed):
     once = tensors_of(oracle_of(experiment, model=OnceAStep))
     assert_within_rounding(in_float32_but_for_the_states(experiment), once)
     assert_beyond_rounding(dict(Numpy().run(experiment).tensors()), once)
+
+
+# Factors of fewer bits
+
+
+def to_bits(array, bits):
+    """To the nearest of the numbers of float32 whose last bits are zeros; of two, to the even."""
+    whole = np.array(array, np.float32).view(np.uint32).astype(np.uint64)
+    spare = 24 - bits
+    half = (1 << (spare - 1)) - 1 + ((whole >> spare) & 1)
+    return (((whole + half) >> spare) << spare).astype(np.uint32).view(np.float32)
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+def test_a_replica_moves_a_factor_by_its_roundoff_and_always_alike(factors):
+    sites = RoundedFactors("float32", 0, factors)
+    numbers = np.broadcast_to(np.random.default_rng(0).normal(size=(1, 400)), (16, 400))
+    moved = sites._moved(numbers)
+    assert_same_bits(moved, sites._moved(numbers))
+    assert_same_bits(moved[0], numbers[0])
+    far = (moved[1:] / numbers[1:] - 1) / FACTORS[factors]
+    assert np.abs(far).max() <= 1 + 1e-9
+    assert np.sqrt(np.mean(far**2)) == pytest.approx(1 / math.sqrt(3), rel=0.05)
+    assert np.abs(np.corrcoef(far) - np.eye(15)).max() < 0.25
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("case", ["smallest", "one-feature", "gru-two-layers", "zero-bias"])
+def test_fewer_bits_of_factors_are_told_from_more(monkeypatch, case, seed):
+    """From one model to the next they have at least three bits more."""
+    experiment = experiment_of(BY_NAME[case], "float32", seed)
+    ways = {"": 24, "tfloat32": 11, "bfloat16": 8}
+    tensordot, found = np.tensordot, {}
+    for factors, bits in ways.items():
+        if factors:
+            monkeypatch.setattr(
+                adapter.np,
+                "tensordot",
+                lambda x, w, axes, bits=bits: tensordot(to_bits(x, bits), to_bits(w, bits), axes),
+            )
+        found[factors] = tensors_of(Numpy().run(experiment))
+    expected = {
+        factors: tensors_of(oracle_of(experiment, model=arithmetic(factors))) for factors in ways
+    }
+    for factors in ways:
+        assert_within_rounding(found[factors], expected[factors])
+    for more, fewer in itertools.pairwise(ways):
+        with pytest.raises(Disagreement, match="further than 5 spreads away"):
+            assert_within_rounding(found[fewer], expected[more])
 
 
 # 8 bits

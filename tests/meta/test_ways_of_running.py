@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from packaging.version import Version
 
@@ -19,14 +20,20 @@ from fixtures.adapters import (
 )
 from fixtures.adapters.modes import OF_MODES
 from fixtures.adapters.torch import Torch
+from fixtures.adapters.torch_modes import TorchInMode
 from fixtures.cases import named_cases
 from fixtures.checks.check import check_of
-from fixtures.checks.compare import Disagreement, require_in_effect
+from fixtures.checks.compare import (
+    Disagreement,
+    assert_within_rounding,
+    require_in_effect,
+)
 from fixtures.checks.context import CheckContext
 from fixtures.checks.run_cache import RunCache
 from fixtures.claims import IN_MODES, all_claims, checked_in_every_mode, not_applicable
 from fixtures.claims.known import known_failures, matching
 from fixtures.errors import BadInput, NotRun
+from fixtures.oracle.rounding import gradients_of, oracle_of
 from fixtures.pages.modes import LEGEND, draw, lines_of
 from fixtures.records.record import read
 from tests.meta.conftest import ROOT, need
@@ -172,7 +179,7 @@ def test_a_device_that_is_not_here_is_not_asked_for_by_all(project, option):
     assert "torch:mps" not in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("device", ["cuda", "mps", "xpu"])
+@pytest.mark.parametrize("device", ["cuda", "cuda_tf32", "mps", "xpu"])
 def test_a_device_that_is_asked_for_and_not_here_is_a_failure(project, device):
     need("torch")
     if (reason := every_adapter()[f"torch:{device}"].cannot_run()) is None:
@@ -186,9 +193,9 @@ def test_a_device_that_is_asked_for_and_not_here_is_a_failure(project, device):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--device", "tpu"), "there is no device 'tpu'; there are cpu, cuda, mps, xpu."),
+        (("--device", "tpu"), "there is no device 'tpu'; there are cpu, cuda, gpu, mps, xpu."),
         (("--device", "cuda", "--adapters", "numpy"), "numpy is not run on cuda here; torch is."),
-        (("--device", ""), "there is no device ''; there are cpu, cuda, mps, xpu."),
+        (("--device", ""), "there is no device ''; there are cpu, cuda, gpu, mps, xpu."),
     ],
 )  # fmt: skip
 def test_a_device_that_no_adapter_has_is_told_in_a_sentence(project, arguments, told):
@@ -220,6 +227,84 @@ def test_a_layer_that_was_moved_says_where_it_ran():
     made = torch_devices.on("cpu")(model, arguments, False)
     made.call(*arguments)
     assert made.seen() == {"device": "cpu", "TF32": False}
+
+
+def on_the_cpu(name: str) -> TorchInMode:
+    """The mode of a device, which moves everything to where it is."""
+    mode = every_adapter()[f"torch:{name}"].mode
+    tf32 = bool(mode.factors)
+    here = {"device": "cpu", "TF32": tf32}
+    return TorchInMode(
+        replace(mode, device="cpu", in_effect=here, make=torch_devices.on("cpu", tf32))
+    )
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda_tf32"])
+@pytest.mark.parametrize("case", ["smallest", "masked-right-lstm-two-layers"])
+def test_a_layer_that_was_moved_is_called_and_learns_as_on_the_cpu(name, case):
+    need("torch")
+    adapter = on_the_cpu(name)
+    experiment = RunCache(0).experiment(CASES[case], "float32")
+    oracle, gradients = oracle_of(experiment), gradients_of(experiment)
+    for recipe in ("run", "repeated", "time_major"):
+        run = getattr(adapter, recipe)(experiment)
+        require_in_effect(run.seen, adapter.mode.in_effect)
+        assert_within_rounding(dict(run.h.items()), dict(oracle.h.items()))
+    run = adapter.gradients(experiment)
+    require_in_effect(run.seen, adapter.mode.in_effect)
+    assert_within_rounding(dict(run.gradients.tensors()), gradients)
+
+
+def test_a_layer_that_was_moved_trains_where_it_learns():
+    """As cuDNN goes backward in training alone."""
+    need("torch")
+    import torch
+
+    adapter = on_the_cpu("cuda")
+    experiment = RunCache(0).experiment(CASES["smallest"], "float32")
+    model, arguments = adapter._model(experiment), adapter._arguments(experiment)
+    made = adapter.mode.make(model, arguments, False)
+    with torch.no_grad():
+        made.call(*arguments)
+    assert not made.layer.training
+    made.call(*arguments)
+    assert made.layer.training
+
+
+def test_every_recipe_of_a_device_is_one_that_a_moved_layer_has():
+    """Of a layer that is elsewhere nobody asks what it is here."""
+    for device in ("cuda", "cuda_tf32", "mps", "xpu"):
+        assert "as_it_was" not in every_adapter()[f"torch:{device}"].mode.recipes
+
+
+def test_a_device_without_tf32_is_not_run_with_it(monkeypatch):
+    need("torch")
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for capability in ((7, 5), (8, 0), (12, 0)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda own=capability: own)
+        torch_devices.require("cuda")
+        if capability >= (8, 0):
+            torch_devices.require("cuda", tf32=True)
+            continue
+        with pytest.raises(RuntimeError, match=r"no TF32 before .* 8\.0, and the device has 7\.5"):
+            torch_devices.require("cuda", tf32=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_way_of_running_is_judged_by_what_it_multiplies(dtype):
+    """In float64 nothing is rounded to fewer bits."""
+    claim, cache, spreads = all_claims()["every-value-is-the-oracles"], RunCache(0), {}
+    for name in ("torch:cuda", "torch:cuda_tf32"):
+        check = check_of(claim, every_adapter()[name], CASES["smallest"], dtype, 0)
+        context = CheckContext(check, cache)
+        spreads[name] = [
+            context.oracle.output.spread.mean(),
+            context.oracle_gradients["inputs"].spread.mean(),
+        ]
+    ratios = np.divide(spreads["torch:cuda_tf32"], spreads["torch:cuda"])
+    assert (ratios > 2**8).all() if dtype == "float32" else (ratios == 1).all()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ AUTOCAST = "torch-autocast-is-the-lstm-in-bfloat16"
 AUTOCAST_DTYPES = "torch-autocast-leaves-some-in-float32"
 AUTOCAST_GRADIENTS = "torch-autocast-gradients-are-those-in-bfloat16"
 TO_FLOAT16 = "torch-autocast-to-float16-refuses-an-lstm"
+LESS_WILL_DO = "torch-lstm-keeps-its-precision"
+MEDIUM = "torch-steps-lose-precision-to-medium"
+MEDIUM_ROUNDS = "torch-medium-precision-rounds-factors-alone"
 STEPS = "torch-int8-weights-are-the-nearest-steps"
 INT8 = "torch-int8-is-half-a-step-away"
 INT8_STEPS = "torch-int8-steps-are-half-a-step-away"
@@ -225,6 +228,48 @@ def autocast_writes_into_the_weights(patch):
         return x, hx
 
     around_torch(patch, "LSTM", before=before)
+
+
+def rounding_the_lstm(patch: Any, where: Callable[[Any], bool]) -> None:
+    """An LSTM that rounds its inputs to bfloat16 there."""
+    import torch as framework
+
+    def before(self, x, hx):
+        return (x.bfloat16().float() if where(framework) else x), hx
+
+    around_torch(patch, "LSTM", before=before)
+
+
+@TORCH.mutant("the precision of products reaches the LSTM", LESS_WILL_DO)
+def medium_precision_rounds_an_lstm(patch):
+    rounding_the_lstm(patch, lambda torch: torch.get_float32_matmul_precision() == "medium")
+
+
+# What the setting was made for: <https://github.com/pytorch/pytorch/pull/126051>
+@TORCH.mutant("oneDNN's LSTM heeds its precision", LESS_WILL_DO)
+def onednns_setting_rounds_an_lstm(patch):
+    rounding_the_lstm(patch, lambda torch: torch.backends.mkldnn.rnn.fp32_precision == "bf16")
+
+
+@TORCH.mutant("medium precision is that of float32", MEDIUM)
+def medium_precision_is_not_heeded(patch):
+    import torch as framework
+
+    patch.setattr(framework, "set_float32_matmul_precision", lambda _: None)
+
+
+@TORCH.mutant("medium precision rounds to fewer bits", MEDIUM_ROUNDS)
+def medium_precision_is_of_8_bits(patch):
+    import torch as framework
+
+    forward = framework.nn.LSTMCell.forward
+
+    def wrong(self, x, hx=None):
+        if framework.get_float32_matmul_precision() == "medium":
+            hx = tuple(one.to(framework.float8_e4m3fn).float() for one in hx)
+        return forward(self, x, hx)
+
+    patch.setattr(framework.nn.LSTMCell, "forward", wrong)
 
 
 @TORCH.mutant("autocast gives a GRU out in bfloat16", AUTOCAST_DTYPES)
