@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import replace
@@ -12,13 +13,18 @@ from packaging.version import Version
 
 from fixtures.adapters import (
     adapters,
+    devices,
     every_adapter,
+    keras_compiled,
     outside,
+    tensorflow,
+    tf1_modes,
     torch_devices,
     torch_modes,
     torch_ways,
 )
 from fixtures.adapters.modes import OF_MODES
+from fixtures.adapters.tf1 import import_tensorflow
 from fixtures.adapters.torch import Torch
 from fixtures.adapters.torch_modes import TorchInMode
 from fixtures.cases import named_cases
@@ -330,10 +336,70 @@ def test_which_devices_there_are_without_an_import(
 
 def test_a_driver_is_looked_for(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr(torch_devices, "DRIVERS", (str(tmp_path / "nvidiactl"),))
-    assert torch_devices.missing("cuda", "2.13.0").startswith("there is no CUDA device here")
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(tensorflow, "tensorflow_version", lambda: ("tensorflow", Version("2.21.0")))
+    for missing in (lambda: torch_devices.missing("cuda", "2.13.0"), tensorflow.no_gpu):
+        assert missing().startswith("there is no GPU here")
     (tmp_path / "nvidiactl").touch()
-    assert torch_devices.missing("cuda", "2.13.0") is None
+    for missing in (lambda: torch_devices.missing("cuda", "2.13.0"), tensorflow.no_gpu):
+        assert missing() is None
+
+
+def test_a_tensorflow_without_gpus_is_told_by_its_name(monkeypatch):
+    version = ("tensorflow-cpu", Version("2.21.0"))
+    monkeypatch.setattr(tensorflow, "tensorflow_version", lambda: version)
+    assert tensorflow.no_gpu() == "tensorflow-cpu 2.21.0 is built without GPUs"
+
+
+ON_TENSORFLOW = {"keras3": "compiled", "keras2": "compiled", "tf1": "make"}
+"""Which field of its modes says how a layer is called."""
+
+
+@pytest.mark.parametrize("name", ON_TENSORFLOW)
+def test_a_layer_of_tensorflow_that_was_moved_is_called_and_learns_as_here(name):
+    need(name)
+    there, here = every_adapter()[f"{name}:gpu"], {"devices": {"CPU"}}
+    on_the_cpu = {
+        "compiled": functools.partial(keras_compiled.OnAGpu, device="CPU"),
+        "make": tf1_modes.on("CPU"),
+    }
+    field = ON_TENSORFLOW[name]
+    called = {field: on_the_cpu[field]}
+    moved = type(there)(replace(there.mode, device="cpu", in_effect=here, **called))
+    cache = RunCache(0)
+    cache.loaded(moved)
+    experiment = cache.experiment(CASES["two-layers"], "float32")
+    for recipe in ("run", "repeated"):
+        run = getattr(moved, recipe)(experiment)
+        require_in_effect(run.seen, here)
+        assert_within_rounding(dict(run.tensors()), dict(oracle_of(experiment).tensors()))
+    run = moved.gradients(experiment)
+    require_in_effect(run.seen, here)
+    assert_within_rounding(dict(run.gradients.tensors()), gradients_of(experiment))
+
+
+@pytest.mark.parametrize("name", ON_TENSORFLOW)
+def test_a_gpu_that_tensorflow_does_not_have_after_all_proves_nothing(name):
+    need(name)
+    if every_adapter()[f"{name}:gpu"].cannot_run() is None:
+        pytest.skip("it is here")
+    with pytest.raises(NotRun, match="TensorFlow has no GPU here"):
+        RunCache(0).loaded(every_adapter()[f"{name}:gpu"])
+
+
+def test_tf32_is_as_it_was_after_a_call_on_a_device():
+    need("tf1")
+    tf = import_tensorflow()
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    during = []
+
+    def of():
+        during.append(enabled())
+        return [tf.constant(1.0)]
+
+    before = enabled()
+    tensorflow.OnDevice(tf, of, "CPU")()
+    assert (during, enabled()) == ([False], before)
 
 
 def test_a_device_that_torch_does_not_have_after_all_proves_nothing():
