@@ -167,6 +167,40 @@ def test_torch_reentrant_checkpoints_lose_the_states(recipe, experiment):
 
 @claim(
     kind="exact",
+    statement="The way back through a graph that is kept leads to the same bits each time.",
+    formula="grad(loss, (x, w, h0), retain_graph=True) == grad(loss, (x, w, h0))",
+    cases=some(
+        plain_and_smooth, *OF_EACH_KIND, "two-layers", "projected-smallest",
+        "masked-right-lstm-two-layers", "masked-right-gru-two-layers-from-zero",
+    ),
+    about=TORCH,
+    recipe="gone_back_again",
+)  # fmt: skip
+def test_torch_a_kept_graph_repeats_its_gradients(recipe):
+    found = recipe("gone_back_again")
+    first = dict(found["first"].tensors())
+    assert_same_bits(
+        {f"{time}: {name}": one for time, of in found.items() for name, one in of.tensors()},
+        {f"{time}: {name}": one for time in found for name, one in first.items()},
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="A weight has its gradient also where all others are frozen, and neither inputs nor "
+    "states ask for one.",
+    formula="lstm.requires_grad_(False); lstm.weight_hh_l0.requires_grad_(); d loss / d w",
+    cases=some(plain_and_smooth, *OF_EACH_KIND, "two-layers", "no-bias"),
+    about=TORCH,
+    recipe="gradients_by_one_weight",
+)
+def test_torch_one_weight_of_a_frozen_layer_is_trained(recipe, oracle_gradients):
+    found = arrays_of(recipe("gradients_by_one_weight"))
+    assert_within_rounding(found, {name: oracle_gradients[name] for name in found})
+
+
+@claim(
+    kind="exact",
     statement="Where weights, inputs, states or results were changed in place after a call, the "
     "way back is refused, or leads to the gradients that it would have led to: never to others.",
     formula="lstm(x); lstm.weight_hh_l0.mul_(2); backward() raises, or d == d without mul_",

@@ -464,6 +464,20 @@ def padded_with_a_tiny_number(patch):
     packing(patch, "pad_packed_sequence", wrong)
 
 
+@TORCH.mutant("rows unpacked as they were sorted", "torch-unpacked-rows-are-those-of-the-output",
+              cases=RIGHT)  # fmt: skip
+def unpacked_rows_stay_sorted(patch):
+    def wrong(unpack, packed):
+        return unpack(packed._replace(sorted_indices=None, unsorted_indices=None))
+
+    packing(patch, "unpack_sequence", wrong)
+
+
+@TORCH.mutant("a row is a step longer", "torch-unpacked-rows-are-those-of-the-output", cases=RIGHT)
+def unpadded_rows_a_step_longer(patch):
+    packing(patch, "unpad_sequence", one_more)
+
+
 @TORCH.mutant("lengths cut to the steps that there are", UNFIT, cases=("gru-smallest",))
 def lengths_are_cut(patch):
     """<https://github.com/pytorch/pytorch/issues/146744>"""

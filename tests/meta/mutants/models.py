@@ -350,6 +350,60 @@ def emptied_layers_keep_zeros(patch):
     around(patch, torch.nn.RNNBase, "to_empty", wrong)
 
 
+@TORCH.mutant(
+    "kernels read what a norm has made", "torch-a-layer-without-its-norm-takes-weights",
+    "torch-a-layer-without-its-norm-is-trained-on", cases=("smallest", "trained"),
+)  # fmt: skip
+def norms_leave_a_tensor_in_the_list(patch):
+    """As it was of norms and of pruning: <https://github.com/pytorch/pytorch/issues/33618>."""
+    import torch
+    from torch.nn.utils import parametrize
+
+    def update(healthy, self):
+        if "_left" not in self.__dict__:
+            healthy(self)
+
+    def wrong(healthy, module, name, *args, **options):
+        made = healthy(module, name, *args, **options)
+        at = module._flat_weights_names.index(name)
+        module._flat_weights[at] = module._flat_weights[at].detach().clone()
+        module.__dict__["_left"] = True
+        return made
+
+    around(patch, torch.nn.RNNBase, "_update_flat_weights", update)
+    around(patch, parametrize, "remove_parametrizations", wrong)
+
+
+@TORCH.mutant("frozen weights thawed", "torch-assigned-weights-stay-frozen")
+def assigned_weights_ask_for_gradients(patch):
+    """As up to torch 2.2: <https://github.com/pytorch/pytorch/pull/121157>."""
+    import torch
+
+    def wrong(healthy, self, weights, *args, assign=False, **options):
+        missing = healthy(self, weights, *args, assign=assign, **options)
+        if assign:
+            self.requires_grad_()
+        return missing
+
+    around(patch, torch.nn.RNNBase, "load_state_dict", wrong)
+
+
+@TORCH.mutant("another default than zeros", "torch-another-default-device-changes-nothing",
+              cases=("smallest-from-zero",))  # fmt: skip
+def lstm_begins_elsewhere_by_default_device(patch):
+    import torch
+
+    def change(self, x, hx):
+        if hx is None and isinstance(x, torch.Tensor) and torch.empty(0).device != x.device:
+            rows = self.num_layers * (2 if self.bidirectional else 1)
+            batch = x.shape[0 if self.batch_first else 1]
+            h = torch.full((rows, batch, self.hidden_size), 1e-3, dtype=x.dtype, device=x.device)
+            return x, (h, h)
+        return x, hx
+
+    forward(patch, change)
+
+
 @TORCH.mutant("half of a gradient through frozen weights",
               "torch-gradients-go-through-a-frozen-layer")  # fmt: skip
 def frozen_lstm_hands_half_of_the_gradient_on(patch):
