@@ -439,6 +439,22 @@ def test_torch_unpacked_rows_are_those_of_the_output(recipe, run, experiment):
 
 @claim(
     kind="exact",
+    statement="A `PackedSequence` made of another one's data and sizes alone has forgotten the "
+    "order of the batch: outputs and states come with the longest row first.",
+    formula="lstm(PackedSequence(packed.data, packed.batch_sizes)) == lstm(packed)[longest first]",
+    cases=named("masked-right-lstm-two-layers", "masked-right-gru-two-layers-from-zero"),
+    about=TORCH,
+    recipe="packed_anew",
+)
+def test_torch_a_pack_made_anew_forgets_the_order(recipe):
+    packed, anew, longest_first = recipe("packed_anew")
+    assert_same_bits(
+        dict(anew.tensors()), {name: one[longest_first] for name, one in packed.tensors()}
+    )
+
+
+@claim(
+    kind="exact",
     statement="`unpad_sequence` leaves the batch out of which it takes rows as it was.",
     formula="unpad_sequence(x, lengths); x is unchanged",
     cases=named("smallest"),

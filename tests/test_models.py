@@ -452,6 +452,23 @@ def test_torch_a_copy_has_weights_of_its_own(adapter, experiment, run):
 
 @claim(
     kind="exact",
+    statement="Layers that share a weight share it still once they were copied together, saved or "
+    "converted: changed in one, it is changed in the other.",
+    formula="one, other = deepcopy(both); one.weight_hh_l0.mul_(2); other(x)",
+    cases=FIVE,
+    about=TORCH,
+    recipe="tied",
+)
+def test_torch_tied_layers_stay_tied(recipe):
+    found = recipe("tied")
+    assert_same_bits(
+        tensors({way: other for way, (other, _) in found.items()}),
+        tensors({way: plain for way, (_, plain) in found.items()}),
+    )
+
+
+@claim(
+    kind="exact",
     statement="A layer pickled by torch 1.7, which had no `proj_size`, computes what it did.",
     formula="lstm.__setstate__(a state without proj_size); lstm(x)",
     cases=some(
@@ -619,7 +636,7 @@ def test_torch_a_removed_spectral_norm_lets_weights_in(recipe):
     kind="exact",
     statement="A tensor that is refused in a parameter's place leaves the layer as it was.",
     formula="lstm.weight_hh_l0 = tensor raises TypeError; lstm(x) is unchanged",
-    cases=FIVE,
+    cases=named(*NAMES),
     about=TORCH,
     recipe="after_a_refused_weight",
 )

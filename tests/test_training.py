@@ -716,6 +716,21 @@ def test_torch_a_layer_without_its_norm_is_trained_on(recipe):
     assert_same_bits(one_by_one(made), one_by_one(plain))
 
 
+@claim(
+    kind="structure",
+    statement="An optimizer trains weights that are copied into its parameters, and none that are "
+    "assigned in their place after it was made; nothing is said.",
+    formula="optimizer = SGD(lstm.parameters()); lstm.load_state_dict(weights, assign=True)",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="stepped_after_loading",
+    dtypes=("float32",),
+)
+def test_torch_optimizers_miss_weights_assigned_later(recipe):
+    found = recipe("stepped_after_loading")
+    assert_structure(found, {"copied": "moves", "assigned": "stays as it is"})
+
+
 # In two sittings
 
 BRINGS_FILES = About(

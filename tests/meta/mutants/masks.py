@@ -478,6 +478,19 @@ def unpadded_rows_a_step_longer(patch):
     packing(patch, "unpad_sequence", one_more)
 
 
+@TORCH.mutant("an order that another pack had", "torch-a-pack-made-anew-forgets-the-order",
+              cases=RIGHT)  # fmt: skip
+def packs_remember_the_order(patch):
+    last: dict[str, Any] = {}
+
+    def wrong(made, data, sizes, sorted_indices=None, unsorted_indices=None):
+        if sorted_indices is not None:
+            last.update(sorted_indices=sorted_indices, unsorted_indices=unsorted_indices)
+        return made(data, sizes, **last)
+
+    packing(patch, "PackedSequence", wrong)
+
+
 @TORCH.mutant("lengths cut to the steps that there are", UNFIT, cases=("gru-smallest",))
 def lengths_are_cut(patch):
     """<https://github.com/pytorch/pytorch/issues/146744>"""

@@ -236,6 +236,16 @@ def keeps_its_list(patch: Any) -> None:
     patch.setattr(torch.nn.RNNBase, "__setattr__", torch.nn.Module.__setattr__)
 
 
+@TORCH.mutant("a copy's shared weight twice", "torch-tied-layers-stay-tied")
+def copies_untie_what_is_shared(patch):
+    import torch
+
+    def change(self):
+        self.weight_hh_l0 = torch.nn.Parameter(self.weight_hh_l0.detach().clone())
+
+    after_unpickling(patch, change)
+
+
 @TORCH.mutant("a copy's kernels read the old weights", OWN)
 def copies_keep_a_list_of_their_own(patch):
     keeps_its_list(patch)
@@ -384,6 +394,16 @@ def assigned_weights_ask_for_gradients(patch):
         if assign:
             self.requires_grad_()
         return missing
+
+    around(patch, torch.nn.RNNBase, "load_state_dict", wrong)
+
+
+@TORCH.mutant("assigned weights copied", "torch-optimizers-miss-weights-assigned-later")
+def weights_are_copied_always(patch):
+    import torch
+
+    def wrong(healthy, self, weights, *args, assign=False, **options):
+        return healthy(self, weights, *args, **options)
 
     around(patch, torch.nn.RNNBase, "load_state_dict", wrong)
 
