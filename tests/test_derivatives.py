@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fixtures.cases import plain, some
+from fixtures.cases import named, plain, some
 from fixtures.cells import GRU, LSTM, RNN
 from fixtures.checks.compare import (
     assert_each_within_rounding,
     assert_same_bits,
+    assert_structure,
     assert_within_rounding,
 )
 from fixtures.claims import TORCH, claim
@@ -163,6 +164,76 @@ def test_torch_reentrant_checkpoints_lose_the_states(recipe, experiment):
     if len(experiment.cell.states) > 1:
         loss = Upstream(loss.output, nothing.h, nothing.c)
     assert_within_rounding(found, gradients_of(replace(experiment, upstream=loss)))
+
+
+@claim(
+    kind="exact",
+    statement="Hooks that look on, on the way there and back, change no bit of what a layer "
+    "returns and of its gradients.",
+    formula="lstm.register_full_backward_hook(looks_on); d loss == d loss without",
+    cases=some(
+        plain_and_smooth, *OF_EACH_KIND, "two-layers", "masked-right-lstm-two-layers",
+    ),
+    about=TORCH,
+    recipe="gradients_with_hooks",
+)  # fmt: skip
+def test_torch_hooks_that_look_on_change_no_bit(adapter, recipe, experiment):
+    found, plain = recipe("gradients_with_hooks"), adapter.gradients(experiment)
+    assert_same_bits(
+        dict(found.tensors()) | dict(found.gradients.tensors()),
+        dict(plain.tensors()) | dict(plain.gradients.tensors()),
+    )
+
+
+@claim(
+    kind="structure",
+    statement="A full backward hook on an LSTM hears what gradient the output has, and nothing of "
+    "those of h_n and c_n: they lie in a pair, into which it does not look. A GRU's h_n lies "
+    "beside the output, and is heard of.",
+    formula="lstm.register_full_backward_hook(hook); h_n.sum().backward() does not call it",
+    cases=named("smallest", "bidirectional", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="heard_by_a_hook",
+    dtypes=("float32",),
+)
+def test_torch_backward_hooks_hear_of_no_pair(recipe, experiment):
+    states = experiment.cell.states
+    heard = "heard" if len(states) == 1 else "not heard"
+    assert_structure(recipe("heard_by_a_hook"), {"output": "heard"} | dict.fromkeys(states, heard))
+
+
+@claim(
+    kind="exact",
+    statement="The way back through a graph that is kept leads to the same bits each time.",
+    formula="grad(loss, (x, w, h0), retain_graph=True) == grad(loss, (x, w, h0))",
+    cases=some(
+        plain_and_smooth, *OF_EACH_KIND, "two-layers", "projected-smallest",
+        "masked-right-lstm-two-layers", "masked-right-gru-two-layers-from-zero",
+    ),
+    about=TORCH,
+    recipe="gone_back_again",
+)  # fmt: skip
+def test_torch_a_kept_graph_repeats_its_gradients(recipe):
+    found = recipe("gone_back_again")
+    first = dict(found["first"].tensors())
+    assert_same_bits(
+        {f"{time}: {name}": one for time, of in found.items() for name, one in of.tensors()},
+        {f"{time}: {name}": one for time in found for name, one in first.items()},
+    )
+
+
+@claim(
+    kind="rounding",
+    statement="A weight has its gradient also where all others are frozen, and neither inputs nor "
+    "states ask for one.",
+    formula="lstm.requires_grad_(False); lstm.weight_hh_l0.requires_grad_(); d loss / d w",
+    cases=some(plain_and_smooth, *OF_EACH_KIND, "two-layers", "no-bias"),
+    about=TORCH,
+    recipe="gradients_by_one_weight",
+)
+def test_torch_one_weight_of_a_frozen_layer_is_trained(recipe, oracle_gradients):
+    found = arrays_of(recipe("gradients_by_one_weight"))
+    assert_within_rounding(found, {name: oracle_gradients[name] for name in found})
 
 
 @claim(

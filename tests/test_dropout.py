@@ -313,6 +313,23 @@ def test_torch_dropout_of_packed_rows_is_between_layers(adapter, experiment, ora
 
 
 @claim(
+    kind="rounding",
+    statement="At p = 1 torch hands zeros to the upper layer, and no number that is none.",
+    formula="torch.nn.LSTM(num_layers=2, dropout=1.0).train(): h[1] = layer_1(0 * layer_0(x))",
+    cases=some(shows_what_is_between, "two-layers", "gru-bidirectional-two-layers"),
+    about=TORCH,
+    recipe="dropout_of_all",
+)
+def test_torch_dropout_of_all_hands_zeros_on(recipe, experiment):
+    found = dict(recipe("dropout_of_all").tensors())
+    top = {name.replace("[1, ", "[0, "): of for name, of in found.items() if "[0, " not in name}
+    wide = experiment.directions * experiment.units[0]
+    nothing = np.zeros((experiment.batch, experiment.time, wide), experiment.dtype)
+    upper = replace(experiment, dense=None).only_layer(1, nothing)
+    assert_within_rounding(top, dict(oracle_of(upper).tensors()))
+
+
+@claim(
     kind="exact",
     statement="Dropout of a torch layer that has no other on top does nothing, in training too.",
     formula="torch.nn.LSTM(num_layers=1, dropout=0.5).train()(x) == torch.nn.LSTM()(x)",

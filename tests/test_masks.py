@@ -418,6 +418,72 @@ def test_torch_refuses_lengths_of_other_rows(adapter, experiment):
     assert_each_refused(calls, (RuntimeError, IndexError, ValueError))
 
 
+@claim(
+    kind="exact",
+    statement="The rows that `unpack_sequence` and `unpad_sequence` return are those of the padded "
+    "output, each as long as it is and in the batch's order.",
+    formula="unpack_sequence(lstm(packed)[0])[b] == output[b, :lengths[b]]",
+    cases=lambda case: case.mask == "right" and case.loop.return_sequences,
+    about=TORCH,
+    recipe="rows_out_of_a_pack",
+)
+def test_torch_unpacked_rows_are_those_of_the_output(recipe, run, experiment):
+    lengths = experiment.mask.sum(axis=1)
+    cut = [row[:length] for row, length in zip(run.output, lengths, strict=True)]
+    ways = recipe("rows_out_of_a_pack")
+    assert_same_bits(
+        {f"{way}, row {row}": one for way, rows in ways.items() for row, one in enumerate(rows)},
+        {f"{way}, row {row}": one for way in ways for row, one in enumerate(cut)},
+    )
+
+
+@claim(
+    kind="exact",
+    statement="A `PackedSequence` made of another one's data and sizes alone has forgotten the "
+    "order of the batch: outputs and states come with the longest row first.",
+    formula="lstm(PackedSequence(packed.data, packed.batch_sizes)) == lstm(packed)[longest first]",
+    cases=named("masked-right-lstm-two-layers", "masked-right-gru-two-layers-from-zero"),
+    about=TORCH,
+    recipe="packed_anew",
+)
+def test_torch_a_pack_made_anew_forgets_the_order(recipe):
+    packed, anew, longest_first = recipe("packed_anew")
+    assert_same_bits(
+        dict(anew.tensors()), {name: one[longest_first] for name, one in packed.tensors()}
+    )
+
+
+@claim(
+    kind="exact",
+    statement="`unpad_sequence` leaves the batch out of which it takes rows as it was.",
+    formula="unpad_sequence(x, lengths); x is unchanged",
+    cases=named("smallest"),
+    about=TORCH,
+    recipe="unpadded",
+    dtypes=("float32",),
+)
+def test_torch_unpadding_leaves_the_batch_as_it_was(recipe):
+    found = recipe("unpadded")
+    assert_same_bits(
+        {way: after for way, (_, after) in found.items()},
+        {way: before for way, (before, _) in found.items()},
+    )
+
+
+@claim(
+    kind="structure",
+    statement="Rows on the CPU are packed there, also where another device is the default.",
+    formula="torch.set_default_device('meta'); pack_sequence(rows)",
+    cases=named("smallest"),
+    about=TORCH,
+    recipe="packed_by_default",
+    dtypes=("float32",),
+)
+def test_torch_packs_rows_under_another_default_device(recipe):
+    found = recipe("packed_by_default")
+    assert_structure(found, dict.fromkeys(found, "packed"))
+
+
 def final_h(oracle):
     """The top layer's h in both directions side by side, as Keras returns it."""
     return concatenated(*oracle.h.rows[-1])

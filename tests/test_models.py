@@ -452,6 +452,23 @@ def test_torch_a_copy_has_weights_of_its_own(adapter, experiment, run):
 
 @claim(
     kind="exact",
+    statement="Layers that share a weight share it still once they were copied together, saved or "
+    "converted: changed in one, it is changed in the other.",
+    formula="one, other = deepcopy(both); one.weight_hh_l0.mul_(2); other(x)",
+    cases=FIVE,
+    about=TORCH,
+    recipe="tied",
+)
+def test_torch_tied_layers_stay_tied(recipe):
+    found = recipe("tied")
+    assert_same_bits(
+        tensors({way: other for way, (other, _) in found.items()}),
+        tensors({way: plain for way, (_, plain) in found.items()}),
+    )
+
+
+@claim(
+    kind="exact",
     statement="A layer pickled by torch 1.7, which had no `proj_size`, computes what it did.",
     formula="lstm.__setstate__(a state without proj_size); lstm(x)",
     cases=some(
@@ -571,6 +588,77 @@ def test_torch_a_layer_without_memory_takes_weights(recipe, run):
 def test_torch_an_assigned_state_dict_is_left_alone(recipe):
     found = recipe("loaded_after_an_assignment")
     assert_structure(found, {"before": "kept", "after": "kept"})
+
+
+@claim(
+    kind="structure",
+    statement="Weights that are assigned to a layer are trained where its own were, and are frozen "
+    "where its own were.",
+    formula="lstm.requires_grad_(False); lstm.load_state_dict(weights, assign=True); still False",
+    cases=FIVE,
+    about=TORCH,
+    recipe="asking_after_an_assignment",
+    dtypes=("float32",),
+)
+def test_torch_assigned_weights_stay_frozen(recipe):
+    found = recipe("asking_after_an_assignment")
+    assert_structure(found, {"trained": "trained", "frozen": "frozen"})
+
+
+@claim(
+    kind="exact",
+    statement="A layer from which a norm of a weight was taken again computes with the weights "
+    "that are loaded into it then.",
+    formula="remove_weight_norm(lstm, 'weight_hh_l0'); lstm.load_state_dict(weights); lstm(x)",
+    cases=FIVE,
+    about=TORCH,
+    recipe="loaded_without_norms",
+)
+def test_torch_a_layer_without_its_norm_takes_weights(recipe, run):
+    found = recipe("loaded_without_norms")
+    assert_same_bits(tensors(found), tensors(dict.fromkeys(found, run)))
+
+
+@claim(
+    kind="structure",
+    statement="A layer takes the weights of a plain one also after `remove_spectral_norm`.",
+    formula="remove_spectral_norm(lstm, 'weight_hh_l0'); lstm.load_state_dict(weights)",
+    cases=named("smallest", "gru-smallest"),
+    about=TORCH,
+    recipe="loaded_without_a_spectral_norm",
+    dtypes=("float32",),
+)
+def test_torch_a_removed_spectral_norm_lets_weights_in(recipe):
+    assert_structure(recipe("loaded_without_a_spectral_norm"), "taken")
+
+
+@claim(
+    kind="exact",
+    statement="A tensor that is refused in a parameter's place leaves the layer as it was.",
+    formula="lstm.weight_hh_l0 = tensor raises TypeError; lstm(x) is unchanged",
+    cases=named(*NAMES),
+    about=TORCH,
+    recipe="after_a_refused_weight",
+)
+def test_torch_a_refused_weight_is_not_used(recipe, run):
+    assert_same_bits(dict(recipe("after_a_refused_weight").tensors()), dict(run.tensors()))
+
+
+@claim(
+    kind="exact",
+    statement="A layer goes by where its inputs lie: another default device changes neither what "
+    "it returns, from its own state or a given one, nor what it returns for packed rows.",
+    formula="torch.set_default_device('meta'); lstm(x) == lstm(x) without",
+    cases=some(kinds.one_cell, *NAMES, "smallest-from-zero", "gru-smallest-from-zero"),
+    about=TORCH,
+    recipe="under_another_default",
+)
+def test_torch_another_default_device_changes_nothing(recipe):
+    found = recipe("under_another_default")
+    assert_same_bits(
+        tensors({way: under for way, (under, _) in found.items()}),
+        tensors({way: otherwise for way, (_, otherwise) in found.items()}),
+    )
 
 
 @claim(

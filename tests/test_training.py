@@ -354,6 +354,40 @@ def test_torch_optimizers_of_both_loops_agree(recipe, adapter, experiment, run_c
 
 @claim(
     kind="rounding",
+    statement="torch's fused optimizers, which make a step in one kernel, give the same.",
+    formula="SGD(..., fused=True), Adam(..., fused=True): w -= rate * u",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_fused",
+    dtypes=("float32",),
+)
+def test_torch_fused_optimizers_train_alike(recipe, adapter, experiment, run_cache):
+    settings = trainings(experiment.dtype, adapter.own_adam)
+    ways = {}
+    for name, found in recipe("trained_fused").items():
+        expected = expected_of(experiment, replace(settings[name], steps=2), run_cache)
+        ways |= {f"{name}, {mark}": one for mark, one in pairs(found, expected).items()}
+    assert_each_within_rounding(ways)
+
+
+@claim(
+    kind="exact",
+    statement="Gradients are cut alike by a list of the parameters and by `lstm.parameters()`, "
+    "which can be gone through once.",
+    formula="clip_grad_norm_(lstm.parameters(), limit) == clip_grad_norm_([*parameters], limit)",
+    cases=named("smallest", "gru-smallest", "rnn-smallest", "bidirectional-two-layers"),
+    about=TORCH,
+    recipe="cut_gradients",
+)
+def test_torch_cuts_what_can_be_gone_through_once(recipe):
+    found = recipe("cut_gradients")
+    by_list = {way: found[f"{way}, list"] for way in ("norm", "value")}
+    by_generator = {way: found[f"{way}, generator"] for way in by_list}
+    assert_same_bits(one_by_one(by_generator), one_by_one(by_list))
+
+
+@claim(
+    kind="rounding",
     statement="A kernel of torch.nn.LSTM with a parametrization is trained as it is without.",
     formula="register_parametrization(lstm, 'weight_ih_l0', Identity()); w -= rate * u",
     cases=named("trained"),
@@ -664,6 +698,37 @@ def test_torch_a_pruned_layer_is_trained_on(recipe):
     found = recipe("trained_after_pruning")
     pruned, plain = (found[name].after(2) for name in ("pruned", "plain"))
     assert_same_bits(pruned, plain)
+
+
+@claim(
+    kind="exact",
+    statement="Once a norm of a weight is taken off the layer is trained as one that had that "
+    "weight from the start.",
+    formula="remove_weight_norm(lstm, 'weight_hh_l0'); optimizer.step() moves the weight in use",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_without_norms",
+    dtypes=("float32",),
+)
+def test_torch_a_layer_without_its_norm_is_trained_on(recipe):
+    found = recipe("trained_without_norms")
+    made, plain = ({way: both[at].after(2) for way, both in found.items()} for at in (0, 1))
+    assert_same_bits(one_by_one(made), one_by_one(plain))
+
+
+@claim(
+    kind="structure",
+    statement="An optimizer trains weights that are copied into its parameters, and none that are "
+    "assigned in their place after it was made; nothing is said.",
+    formula="optimizer = SGD(lstm.parameters()); lstm.load_state_dict(weights, assign=True)",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="stepped_after_loading",
+    dtypes=("float32",),
+)
+def test_torch_optimizers_miss_weights_assigned_later(recipe):
+    found = recipe("stepped_after_loading")
+    assert_structure(found, {"copied": "moves", "assigned": "stays as it is"})
 
 
 # In two sittings

@@ -134,6 +134,67 @@ def gradients_read_what_is_there_by_then(patch):
     around_torch(patch, "LSTM", before=lambda _, x, hx: (Kept.apply(x), hx))
 
 
+@TORCH.mutant("a gradient changed by a hook that looks on",
+              "torch-hooks-that-look-on-change-no-bit")  # fmt: skip
+def hooks_change_a_little(patch):
+    import torch
+
+    healthy = torch.nn.Module.register_full_backward_hook
+
+    def wrong(self, hook, *args, **options):
+        def changes(module, by_inputs, by_outputs):
+            hook(module, by_inputs, by_outputs)
+            return tuple(None if one is None else one * (1 + 1e-6) for one in by_inputs)
+
+        return healthy(self, changes, *args, **options)
+
+    patch.setattr(torch.nn.Module, "register_full_backward_hook", wrong)
+
+
+@TORCH.mutant("a hook that looks into pairs", "torch-backward-hooks-hear-of-no-pair")
+def hooks_look_into_pairs(patch):
+    """As <https://github.com/pytorch/pytorch/issues/87540> asks for."""
+    from torch.utils.hooks import BackwardHook
+
+    healthy = BackwardHook.setup_output_hook
+
+    def wrong(self, results):
+        if not (isinstance(results, tuple) and isinstance(results[-1], tuple)):
+            return healthy(self, results)
+        output, *states = healthy(self, (results[0], *results[1]))
+        return output, tuple(states)
+
+    patch.setattr(BackwardHook, "setup_output_hook", wrong)
+
+
+@TORCH.mutant("a gradient off the second time", "torch-a-kept-graph-repeats-its-gradients")
+def a_kept_graph_loses_a_little(patch):
+    """As where the way back overwrites what the way there has kept for it."""
+    import torch
+
+    class Overwritten(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.by = 1.0
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, gradient):
+            by, ctx.by = ctx.by, ctx.by * (1 + 1e-6)
+            return by * gradient
+
+    around_torch(patch, "LSTM", after=lambda _, output, state: (Overwritten.apply(output), state))
+
+
+@TORCH.mutant("half of a gradient by one weight", "torch-one-weight-of-a-frozen-layer-is-trained")
+def one_weight_has_half_a_gradient(patch):
+    def after(layer, output, state):
+        asking = [one for one in layer.parameters() if one.requires_grad]
+        return (output + output.detach()) / 2 if len(asking) == 1 else output, state
+
+    around_torch(patch, "LSTM", after=after)
+
+
 @TORCH.mutant("a row of NaN in the mean of a batch", BESIDE)
 def outputs_lose_the_mean_of_the_batch(patch):
     """As where a batch is scaled by what is largest in it, and unscaled."""

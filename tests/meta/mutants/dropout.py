@@ -170,6 +170,18 @@ def dropout_not_scaled(patch):
     torch_forward(patch, torch_layer_by_layer(drop))
 
 
+@TORCH.mutant("numbers that are none", "torch-dropout-of-all-hands-zeros-on", cases=STACKS)
+def dropout_of_all_divides_by_nothing(patch):
+    """<https://github.com/pytorch/pytorch/issues/190057>"""
+
+    def drop(x, rate):
+        import torch
+
+        return x * (torch.rand_like(x) >= rate) * (1 / torch.tensor(1 - rate, dtype=x.dtype))
+
+    torch_forward(patch, torch_layer_by_layer(drop))
+
+
 @TORCH.mutant("dropout lost beside an option", PACKED, cases=STACKS)
 def dropout_lost_where_rows_are_packed(patch):
     import torch

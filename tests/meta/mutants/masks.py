@@ -464,6 +464,33 @@ def padded_with_a_tiny_number(patch):
     packing(patch, "pad_packed_sequence", wrong)
 
 
+@TORCH.mutant("rows unpacked as they were sorted", "torch-unpacked-rows-are-those-of-the-output",
+              cases=RIGHT)  # fmt: skip
+def unpacked_rows_stay_sorted(patch):
+    def wrong(unpack, packed):
+        return unpack(packed._replace(sorted_indices=None, unsorted_indices=None))
+
+    packing(patch, "unpack_sequence", wrong)
+
+
+@TORCH.mutant("a row is a step longer", "torch-unpacked-rows-are-those-of-the-output", cases=RIGHT)
+def unpadded_rows_a_step_longer(patch):
+    packing(patch, "unpad_sequence", one_more)
+
+
+@TORCH.mutant("an order that another pack had", "torch-a-pack-made-anew-forgets-the-order",
+              cases=RIGHT)  # fmt: skip
+def packs_remember_the_order(patch):
+    last: dict[str, Any] = {}
+
+    def wrong(made, data, sizes, sorted_indices=None, unsorted_indices=None):
+        if sorted_indices is not None:
+            last.update(sorted_indices=sorted_indices, unsorted_indices=unsorted_indices)
+        return made(data, sizes, **last)
+
+    packing(patch, "PackedSequence", wrong)
+
+
 @TORCH.mutant("lengths cut to the steps that there are", UNFIT, cases=("gru-smallest",))
 def lengths_are_cut(patch):
     """<https://github.com/pytorch/pytorch/issues/146744>"""

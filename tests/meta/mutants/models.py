@@ -236,6 +236,16 @@ def keeps_its_list(patch: Any) -> None:
     patch.setattr(torch.nn.RNNBase, "__setattr__", torch.nn.Module.__setattr__)
 
 
+@TORCH.mutant("a copy's shared weight twice", "torch-tied-layers-stay-tied")
+def copies_untie_what_is_shared(patch):
+    import torch
+
+    def change(self):
+        self.weight_hh_l0 = torch.nn.Parameter(self.weight_hh_l0.detach().clone())
+
+    after_unpickling(patch, change)
+
+
 @TORCH.mutant("a copy's kernels read the old weights", OWN)
 def copies_keep_a_list_of_their_own(patch):
     keeps_its_list(patch)
@@ -348,6 +358,70 @@ def emptied_layers_keep_zeros(patch):
         return made
 
     around(patch, torch.nn.RNNBase, "to_empty", wrong)
+
+
+@TORCH.mutant(
+    "kernels read what a norm has made", "torch-a-layer-without-its-norm-takes-weights",
+    "torch-a-layer-without-its-norm-is-trained-on", cases=("smallest", "trained"),
+)  # fmt: skip
+def norms_leave_a_tensor_in_the_list(patch):
+    """As it was of norms and of pruning: <https://github.com/pytorch/pytorch/issues/33618>."""
+    import torch
+    from torch.nn.utils import parametrize
+
+    def update(healthy, self):
+        if "_left" not in self.__dict__:
+            healthy(self)
+
+    def wrong(healthy, module, name, *args, **options):
+        made = healthy(module, name, *args, **options)
+        at = module._flat_weights_names.index(name)
+        module._flat_weights[at] = module._flat_weights[at].detach().clone()
+        module.__dict__["_left"] = True
+        return made
+
+    around(patch, torch.nn.RNNBase, "_update_flat_weights", update)
+    around(patch, parametrize, "remove_parametrizations", wrong)
+
+
+@TORCH.mutant("frozen weights thawed", "torch-assigned-weights-stay-frozen")
+def assigned_weights_ask_for_gradients(patch):
+    """As up to torch 2.2: <https://github.com/pytorch/pytorch/pull/121157>."""
+    import torch
+
+    def wrong(healthy, self, weights, *args, assign=False, **options):
+        missing = healthy(self, weights, *args, assign=assign, **options)
+        if assign:
+            self.requires_grad_()
+        return missing
+
+    around(patch, torch.nn.RNNBase, "load_state_dict", wrong)
+
+
+@TORCH.mutant("assigned weights copied", "torch-optimizers-miss-weights-assigned-later")
+def weights_are_copied_always(patch):
+    import torch
+
+    def wrong(healthy, self, weights, *args, assign=False, **options):
+        return healthy(self, weights, *args, **options)
+
+    around(patch, torch.nn.RNNBase, "load_state_dict", wrong)
+
+
+@TORCH.mutant("another default than zeros", "torch-another-default-device-changes-nothing",
+              cases=("smallest-from-zero",))  # fmt: skip
+def lstm_begins_elsewhere_by_default_device(patch):
+    import torch
+
+    def change(self, x, hx):
+        if hx is None and isinstance(x, torch.Tensor) and torch.empty(0).device != x.device:
+            rows = self.num_layers * (2 if self.bidirectional else 1)
+            batch = x.shape[0 if self.batch_first else 1]
+            h = torch.full((rows, batch, self.hidden_size), 1e-3, dtype=x.dtype, device=x.device)
+            return x, (h, h)
+        return x, hx
+
+    forward(patch, change)
 
 
 @TORCH.mutant("half of a gradient through frozen weights",

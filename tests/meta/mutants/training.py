@@ -233,6 +233,33 @@ def sgd_for_each_forgets_momentum(patch):
     patch.setattr(sgd, "_multi_tensor_sgd", wrong)
 
 
+@TORCH.mutant("a kernel of its own for a whole step", "torch-fused-optimizers-train-alike",
+              cases=CASES)  # fmt: skip
+def fused_sgd_forgets_momentum(patch):
+    sgd = importlib.import_module("torch.optim.sgd")
+    healthy = sgd._fused_sgd
+
+    def wrong(*args, momentum, **options):
+        return healthy(*args, momentum=momentum / 2, **options)
+
+    patch.setattr(sgd, "_fused_sgd", wrong)
+
+
+@TORCH.mutant("no gradient cut in silence", "torch-cuts-what-can-be-gone-through-once",
+              cases=("smallest", "gru-smallest"))  # fmt: skip
+def cutting_goes_through_the_parameters_twice(patch):
+    """<https://github.com/pytorch/torchtitan/pull/1258>"""
+    import torch
+
+    cut = torch.nn.utils.clip_grad_norm_
+
+    def wrong(parameters, *args):
+        torch.nn.utils.get_total_norm([one.grad for one in parameters])
+        return cut(list(parameters), *args)
+
+    patch.setattr(torch.nn.utils, "clip_grad_norm_", wrong)
+
+
 @TORCH.mutant("trained parameters that no kernel reads", "torch-a-parametrized-kernel-is-trained",
               cases=CASES)  # fmt: skip
 def lstm_keeps_the_list_of_its_weights(patch):
