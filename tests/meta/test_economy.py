@@ -28,9 +28,9 @@ COUNT = """
         runs["run", experiment.dtype] += 1
         return run(self, experiment)
 
-    def counted_oracle(experiment, seed):
+    def counted_oracle(experiment, seed, **options):
         runs["oracle", experiment.dtype] += 1
-        return oracle_of(experiment, seed)
+        return oracle_of(experiment, seed, **options)
 
     Numpy.run, fixtures.checks.context.oracle_of = counted_run, counted_oracle
 
