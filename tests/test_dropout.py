@@ -314,7 +314,7 @@ def test_torch_dropout_of_packed_rows_is_between_layers(adapter, experiment, ora
 
 @claim(
     kind="rounding",
-    statement="At p = 1 torch hands zeros to the upper layer, and no number that is none.",
+    statement="At p = 1 torch hands zeros to the upper layer, and no NaN.",
     formula="torch.nn.LSTM(num_layers=2, dropout=1.0).train(): h[1] = layer_1(0 * layer_0(x))",
     cases=some(shows_what_is_between, "two-layers", "gru-bidirectional-two-layers"),
     about=TORCH,

@@ -31,8 +31,8 @@ ONE_LAYER = named("smallest", "gru-smallest")
 
 QUANTISED_FILES = named("smallest", "bidirectional-two-layers", "gru-two-layers")
 
-MANY_UNITS = named("one-feature")
-"""Of products that are large enough for oneDNN, where h is multiplied."""
+LARGE_ENOUGH_FOR_ONEDNN = named("one-feature")
+"""Of 30 units: the product with h is one that torch hands to oneDNN."""
 
 SIXTEEN_BITS = named(
     "two-layers", "gru-smallest", "masked-right-lstm-from-zero", "thousand-features"
@@ -242,28 +242,40 @@ def test_torch_autocast_leaves_some_in_float32(recipe):
 
 @claim(
     kind="exact",
-    statement="On a CPU products of less precision are nothing to an LSTM: neither "
-    '`set_float32_matmul_precision("medium")` nor oneDNN\'s own setting moves a bit of it.',
-    formula='backends.mkldnn.rnn.fp32_precision = "bf16": lstm(x) == lstm(x) before',
-    cases=MANY_UNITS,
+    statement='On a CPU `set_float32_matmul_precision("medium")` moves no bit of an LSTM that '
+    "oneDNN computes: one without a projection, on rows of one length.",
+    formula='set_float32_matmul_precision("medium"): lstm(x) == lstm(x) before',
+    cases=LARGE_ENOUGH_FOR_ONEDNN,
     about=TORCH,
     dtypes=("float32",),
-    recipe="where_less_precision_will_do",
+    recipe="layer_of_medium_precision",
 )
-def test_torch_lstm_keeps_its_precision(recipe, run):
-    found = recipe("where_less_precision_will_do")
-    assert_same_bits(
-        {f"{way}: {name}": one for way, other in found.items() for name, one in other.tensors()},
-        {f"{way}: {name}": one for way in found for name, one in run.tensors()},
-    )
+def test_torch_medium_precision_spares_an_lstm(recipe, run):
+    found = recipe("layer_of_medium_precision")
+    assert_same_bits(dict(found.tensors()), dict(run.tensors()))
 
 
 @claim(
     kind="different",
-    statement='On a CPU with AMX `set_float32_matmul_precision("medium")` takes a large LSTMCell '
-    "away from torch.nn.LSTM, which it leaves as it is.",
+    statement="Told by `torch.backends.mkldnn.rnn.fp32_precision` to compute layers of float32 in "
+    "bfloat16, oneDNN does so where the CPU has AMX.",
+    formula='backends.mkldnn.rnn.fp32_precision = "bf16": lstm(x) != oracle of float32',
+    cases=LARGE_ENOUGH_FOR_ONEDNN,
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="lstm_in_bfloat16_by_onednn",
+)
+def test_torch_onednn_heeds_the_precision_of_layers(recipe, oracle):
+    run = recipe("lstm_in_bfloat16_by_onednn")
+    assert_beyond_rounding(dict(run.tensors()), dict(oracle.tensors()))
+
+
+@claim(
+    kind="different",
+    statement='On a CPU with AMX `set_float32_matmul_precision("medium")` takes an LSTMCell of 30 '
+    "units away from the LSTM of the same weights.",
     formula="LSTMCell, called at every step != oracle of float32",
-    cases=MANY_UNITS,
+    cases=LARGE_ENOUGH_FOR_ONEDNN,
     about=TORCH,
     dtypes=("float32",),
     recipe="steps_of_medium_precision",
@@ -278,7 +290,7 @@ def test_torch_steps_lose_precision_to_medium(recipe, oracle):
     statement='Where `set_float32_matmul_precision("medium")` is heeded, factors of float32 are '
     "rounded to bfloat16 and their products summed up in float32: an LSTMCell goes no further.",
     formula="LSTMCell, called at every step == oracle with factors of bfloat16",
-    cases=MANY_UNITS,
+    cases=LARGE_ENOUGH_FOR_ONEDNN,
     about=TORCH,
     dtypes=("float32",),
     recipe="steps_of_medium_precision",

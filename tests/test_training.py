@@ -372,15 +372,15 @@ def test_torch_fused_optimizers_train_alike(recipe, adapter, experiment, run_cac
 
 @claim(
     kind="exact",
-    statement="Gradients are cut alike by a list of the parameters and by `lstm.parameters()`, "
-    "which can be gone through once.",
+    statement="Gradients are clipped alike by a list of the parameters and by "
+    "`lstm.parameters()`, which can be gone through once.",
     formula="clip_grad_norm_(lstm.parameters(), limit) == clip_grad_norm_([*parameters], limit)",
     cases=named("smallest", "gru-smallest", "rnn-smallest", "bidirectional-two-layers"),
     about=TORCH,
-    recipe="cut_gradients",
+    recipe="clipped_gradients",
 )
-def test_torch_cuts_what_can_be_gone_through_once(recipe):
-    found = recipe("cut_gradients")
+def test_torch_clips_by_a_generator_as_by_a_list(recipe):
+    found = recipe("clipped_gradients")
     by_list = {way: found[f"{way}, list"] for way in ("norm", "value")}
     by_generator = {way: found[f"{way}, generator"] for way in by_list}
     assert_same_bits(one_by_one(by_generator), one_by_one(by_list))
@@ -719,7 +719,7 @@ def test_torch_a_layer_without_its_norm_is_trained_on(recipe):
 @claim(
     kind="structure",
     statement="An optimizer trains weights that are copied into its parameters, and none that are "
-    "assigned in their place after it was made; nothing is said.",
+    "assigned in their place after it was made.",
     formula="optimizer = SGD(lstm.parameters()); lstm.load_state_dict(weights, assign=True)",
     cases=named("smallest", "gru-smallest", "rnn-smallest"),
     about=TORCH,

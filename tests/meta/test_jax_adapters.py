@@ -56,8 +56,11 @@ def test_a_layer_that_was_moved_is_called_and_learns_as_here(name):
 
 def test_a_gpu_that_is_not_here_is_told_of_without_an_import(monkeypatch):
     monkeypatch.setattr(jax_modes, "PLUGINS", ("no-such-plugin",))
-    assert "without GPUs: python -m pip install" in jax_modes.no_gpu()
+    monkeypatch.setattr(jax_modes, "no_driver", lambda: "there is no GPU here")
+    assert jax_modes.no_gpu().startswith("none of no-such-plugin is installed: python -m pip")
     monkeypatch.setattr(jax_modes, "PLUGINS", ("no-such-plugin", "numpy"))
+    assert jax_modes.no_gpu() == "there is no GPU here"
+    monkeypatch.setattr(jax_modes, "no_driver", lambda: None)
     assert jax_modes.no_gpu() is None
 
 

@@ -208,18 +208,18 @@ def test_fewer_bits_of_factors_are_told_from_more(monkeypatch, case, seed):
     """From one model to the next they have at least three bits more."""
     experiment = experiment_of(BY_NAME[case], "float32", seed)
     ways = {"": 24, "tfloat32": 11, "bfloat16": 8}
-    tensordot, found = np.tensordot, {}
-    for factors, bits in ways.items():
-        if factors:
-            monkeypatch.setattr(
-                adapter.np,
-                "tensordot",
-                lambda x, w, axes, bits=bits: tensordot(to_bits(x, bits), to_bits(w, bits), axes),
-            )
-        found[factors] = tensors_of(Numpy().run(experiment))
     expected = {
         factors: tensors_of(oracle_of(experiment, model=arithmetic(factors))) for factors in ways
     }
+    tensordot, found = np.tensordot, {"": tensors_of(Numpy().run(experiment))}
+    for factors in FACTORS:
+
+        def rounded(x, w, axes, bits=ways[factors]):
+            return tensordot(to_bits(x, bits), to_bits(w, bits), axes)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(adapter.np, "tensordot", rounded)
+            found[factors] = tensors_of(Numpy().run(experiment))
     for factors in ways:
         assert_within_rounding(found[factors], expected[factors])
     for more, fewer in itertools.pairwise(ways):

@@ -261,20 +261,48 @@ def test_a_layer_that_was_moved_is_called_and_learns_as_on_the_cpu(name, case):
     assert_within_rounding(dict(run.gradients.tensors()), gradients)
 
 
-def test_a_layer_that_was_moved_trains_where_it_learns():
-    """As cuDNN goes backward in training alone."""
+@pytest.mark.parametrize("name", ["cuda", "cuda_tf32"])
+@pytest.mark.parametrize("recipe", ["gradients", "gradients_of_weights"])
+def test_the_way_back_multiplies_as_the_way_there(name, recipe):
     need("torch")
     import torch
 
-    adapter = on_the_cpu("cuda")
+    adapter, on_the_way_back = on_the_cpu(name), []
+
+    def watched(model, arguments, others):
+        made = torch_devices.on("cpu", bool(adapter.mode.factors))(model, arguments, others)
+
+        def call(*arguments):
+            result = made.call(*arguments)
+            result[0].register_hook(
+                lambda _: on_the_way_back.append(torch.backends.cudnn.allow_tf32)
+            )
+            return result
+
+        return replace(made, call=call)
+
+    moved = TorchInMode(replace(adapter.mode, make=watched))
+    getattr(moved, recipe)(RunCache(0).experiment(CASES["smallest"], "float32"))
+    assert on_the_way_back == [name == "cuda_tf32"]
+
+
+@pytest.mark.parametrize(("device", "trains"), [("cuda", True), ("mps", False)])
+def test_a_layer_that_was_moved_trains_where_cudnn_learns(monkeypatch, device, trains):
+    """As cuDNN goes backward in training alone; afterwards it is as it was."""
+    need("torch")
+    import torch
+
+    monkeypatch.setattr(torch_devices, "there", lambda nested, _: nested)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, _: self)
+    adapter, training = every_adapter()["torch:inference"], []
     experiment = RunCache(0).experiment(CASES["smallest"], "float32")
     model, arguments = adapter._model(experiment), adapter._arguments(experiment)
-    made = adapter.mode.make(model, arguments, False)
+    model.register_forward_pre_hook(lambda *_: training.append(model.layer.training))
+    made = torch_devices.on(device)(model, arguments, False)
     with torch.no_grad():
         made.call(*arguments)
-    assert not made.layer.training
     made.call(*arguments)
-    assert made.layer.training
+    assert (training, model.training) == ([False, trains], False)
 
 
 def test_every_recipe_of_a_device_is_one_that_a_moved_layer_has():
@@ -296,6 +324,9 @@ def test_a_device_without_tf32_is_not_run_with_it(monkeypatch):
             continue
         with pytest.raises(RuntimeError, match=r"no TF32 before .* 8\.0, and the device has 7\.5"):
             torch_devices.require("cuda", tf32=True)
+    monkeypatch.setattr(torch.version, "hip", "7.2")
+    with pytest.raises(RuntimeError, match="no TF32 in MIOpen"):
+        torch_devices.require("cuda", tf32=True)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -359,12 +390,12 @@ ON_TENSORFLOW = {"keras3": "compiled", "keras2": "compiled", "tf1": "make"}
 def test_a_layer_of_tensorflow_that_was_moved_is_called_and_learns_as_here(name):
     need(name)
     there, here = every_adapter()[f"{name}:gpu"], {"devices": {"CPU"}}
-    on_the_cpu = {
-        "compiled": functools.partial(keras_compiled.OnAGpu, device="CPU"),
+    field = ON_TENSORFLOW[name]
+    ways = {
+        "compiled": functools.partial(keras_compiled.OnADevice, device="CPU"),
         "make": tf1_modes.on("CPU"),
     }
-    field = ON_TENSORFLOW[name]
-    called = {field: on_the_cpu[field]}
+    called = {field: ways[field]}
     moved = type(there)(replace(there.mode, device="cpu", in_effect=here, **called))
     cache = RunCache(0)
     cache.loaded(moved)

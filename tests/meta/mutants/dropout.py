@@ -170,7 +170,7 @@ def dropout_not_scaled(patch):
     torch_forward(patch, torch_layer_by_layer(drop))
 
 
-@TORCH.mutant("numbers that are none", "torch-dropout-of-all-hands-zeros-on", cases=STACKS)
+@TORCH.mutant("NaN", "torch-dropout-of-all-hands-zeros-on", cases=STACKS)
 def dropout_of_all_divides_by_nothing(patch):
     """<https://github.com/pytorch/pytorch/issues/190057>"""
 

@@ -246,6 +246,20 @@ def copies_untie_what_is_shared(patch):
     after_unpickling(patch, change)
 
 
+@TORCH.mutant("a converted layer's shared weight twice", "torch-tied-layers-stay-tied")
+def conversions_untie_what_is_shared(patch):
+    import torch
+
+    converted = torch.nn.RNNBase._apply
+
+    def wrong(self, *args, **kwargs):
+        result = converted(self, *args, **kwargs)
+        self.weight_hh_l0 = torch.nn.Parameter(self.weight_hh_l0.detach().clone())
+        return result
+
+    patch.setattr(torch.nn.RNNBase, "_apply", wrong)
+
+
 @TORCH.mutant("a copy's kernels read the old weights", OWN)
 def copies_keep_a_list_of_their_own(patch):
     keeps_its_list(patch)

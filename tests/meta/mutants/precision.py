@@ -30,7 +30,7 @@ AUTOCAST = "torch-autocast-is-the-lstm-in-bfloat16"
 AUTOCAST_DTYPES = "torch-autocast-leaves-some-in-float32"
 AUTOCAST_GRADIENTS = "torch-autocast-gradients-are-those-in-bfloat16"
 TO_FLOAT16 = "torch-autocast-to-float16-refuses-an-lstm"
-LESS_WILL_DO = "torch-lstm-keeps-its-precision"
+MEDIUM_SPARES = "torch-medium-precision-spares-an-lstm"
 MEDIUM = "torch-steps-lose-precision-to-medium"
 MEDIUM_ROUNDS = "torch-medium-precision-rounds-factors-alone"
 STEPS = "torch-int8-weights-are-the-nearest-steps"
@@ -230,25 +230,15 @@ def autocast_writes_into_the_weights(patch):
     around_torch(patch, "LSTM", before=before)
 
 
-def rounding_the_lstm(patch: Any, where: Callable[[Any], bool]) -> None:
-    """An LSTM that rounds its inputs to bfloat16 there."""
+@TORCH.mutant("the precision of products reaches the LSTM", MEDIUM_SPARES)
+def medium_precision_rounds_an_lstm(patch):
     import torch as framework
 
     def before(self, x, hx):
-        return (x.bfloat16().float() if where(framework) else x), hx
+        medium = framework.get_float32_matmul_precision() == "medium"
+        return (x.bfloat16().float() if medium else x), hx
 
     around_torch(patch, "LSTM", before=before)
-
-
-@TORCH.mutant("the precision of products reaches the LSTM", LESS_WILL_DO)
-def medium_precision_rounds_an_lstm(patch):
-    rounding_the_lstm(patch, lambda torch: torch.get_float32_matmul_precision() == "medium")
-
-
-# What the setting was made for: <https://github.com/pytorch/pytorch/pull/126051>
-@TORCH.mutant("oneDNN's LSTM heeds its precision", LESS_WILL_DO)
-def onednns_setting_rounds_an_lstm(patch):
-    rounding_the_lstm(patch, lambda torch: torch.backends.mkldnn.rnn.fp32_precision == "bf16")
 
 
 @TORCH.mutant("medium precision is that of float32", MEDIUM)

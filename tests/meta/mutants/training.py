@@ -22,6 +22,7 @@ MOMENTUM = "momentum-trains-every-weight-alike"
 NESTEROV = "nesterov-momentum-trains-every-weight-alike"
 ADAM = "adam-set-alike-trains-every-weight-alike"
 CLIPPED = "clipping-by-the-global-norm-is-the-same"
+BY_A_GENERATOR = "torch-clips-by-a-generator-as-by-a-list"
 DIRECTIONS = "both-directions-are-trained"
 ROWS = "three-layers-on-rows-of-images-train-alike"
 EPSILON, SAME_EPSILON = (
@@ -245,19 +246,28 @@ def fused_sgd_forgets_momentum(patch):
     patch.setattr(sgd, "_fused_sgd", wrong)
 
 
-@TORCH.mutant("no gradient cut in silence", "torch-cuts-what-can-be-gone-through-once",
-              cases=("smallest", "gru-smallest"))  # fmt: skip
-def cutting_goes_through_the_parameters_twice(patch):
+def going_through_the_parameters_first(patch: Any, name: str) -> None:
     """<https://github.com/pytorch/torchtitan/pull/1258>"""
     import torch
 
-    cut = torch.nn.utils.clip_grad_norm_
+    clip = getattr(torch.nn.utils, name)
 
     def wrong(parameters, *args):
-        torch.nn.utils.get_total_norm([one.grad for one in parameters])
-        return cut(list(parameters), *args)
+        sum(one.grad.abs().sum() for one in parameters)
+        left = list(parameters)
+        return clip(left, *args) if left else None
 
-    patch.setattr(torch.nn.utils, "clip_grad_norm_", wrong)
+    patch.setattr(torch.nn.utils, name, wrong)
+
+
+@TORCH.mutant("no gradient clipped in silence", BY_A_GENERATOR, cases=("smallest", "gru-smallest"))
+def clipping_by_norm_goes_through_the_parameters_twice(patch):
+    going_through_the_parameters_first(patch, "clip_grad_norm_")
+
+
+@TORCH.mutant("no gradient clipped in silence", BY_A_GENERATOR, cases=("smallest", "gru-smallest"))
+def clipping_by_value_goes_through_the_parameters_twice(patch):
+    going_through_the_parameters_first(patch, "clip_grad_value_")
 
 
 @TORCH.mutant("trained parameters that no kernel reads", "torch-a-parametrized-kernel-is-trained",
