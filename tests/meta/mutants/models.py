@@ -559,6 +559,17 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         around(patch, keras().layers.Layer, "__init__", wrong)
 
+    @mutant("weights lost in a file", "keras-files-hold-a-model-in-time-distributed")
+    def load_model_leaves_out_what_time_distributed_holds(patch):
+        def wrong(healthy, *args, **options):
+            model = healthy(*args, **options)
+            for layer in model.layers:
+                if isinstance(layer, keras().layers.TimeDistributed):
+                    layer.set_weights([0 * one for one in layer.get_weights()])
+            return model
+
+        around(patch, keras().models, "load_model", wrong)
+
     # Configs
 
     @mutant("an option lost in the config", OPTIONS, "keras-a-layer-from-its-config-is-the-same",
