@@ -16,6 +16,7 @@ from fixtures.cells import Mixed
 from fixtures.checks.compare import (
     assert_different,
     assert_each_refused,
+    assert_each_within_rounding,
     assert_refused,
     assert_same_bits,
     assert_structure,
@@ -25,7 +26,7 @@ from fixtures.checks.compare import (
 from fixtures.claims import KERAS, TORCH, About, claim
 from fixtures.model.experiment import Upstream
 from fixtures.model.perlayer import PerLayer
-from fixtures.oracle.rounding import concatenated, gradients_of
+from fixtures.oracle.rounding import concatenated, gradients_of, oracle_of
 
 ZEROS = About(
     lambda adapter: adapter.masked_output == "zeros",
@@ -733,6 +734,104 @@ def test_keras_3_time_distributed_masking_masks_nothing(adapter, run, experiment
     found = adapter.distributed_over_parts(experiment, masking_too=True)
     under_the_mask = np.concatenate(run.h.rows[-1], axis=-1)
     assert_different(found, under_the_mask, final_h(oracle))
+
+
+# Where masks meet other layers
+
+
+@claim(
+    kind="exact",
+    statement="A way around a layer passes a mask on: what `Add` makes of a layer's input and its "
+    "output is masked as they are.",
+    formula="layer(Add([y, layer(y)])) == layer(y + layer(y, mask), mask), y = layer(Masking(x))",
+    cases=some(
+        two_alike_under_a_mask,
+        "masked-right-lstm-two-layers-bidirectional-from-zero",
+        "masked-holes-rnn-two-layers-bidirectional-from-zero",
+    ),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_a_way_around_a_layer_passes_the_mask_on(adapter, experiment):
+    found = adapter.residual_under_a_mask(experiment)
+    assert_same_bits(found["model"], found["handed the mask"])
+
+
+def merged(adapter, experiment, counts):
+    """A layer upon two inputs that are merged, and its h by the equations if a step counts where
+    `counts(mask of the first, mask of the second)` says: each under a mask, and the first alone."""
+    x, mask = experiment.inputs, experiment.mask
+    parts = {
+        "Add": (x, x[::-1], np.add),
+        "Concatenate": (x[..., :3], x[..., 3:], lambda *both: np.concatenate(both, axis=-1)),
+    }
+    # The second input is masked at other steps: of some rows earlier, of others later.
+    others = {"two masks": np.roll(mask, 2, axis=0), "a mask and none": np.ones_like(mask)}
+    found = {}
+    for (merge, (first, second, put)), (what, other) in product(parts.items(), others.items()):
+        fed = first * mask[..., None], second * other[..., None]
+        h = adapter.merged_under_masks(experiment, merge, fed, both=what == "two masks")
+        alike = replace(experiment, inputs=put(*fed), mask=counts(mask, other))
+        found[f"{merge}, {what}"] = h, final_h(oracle_of(alike))
+    return found
+
+
+@claim(
+    kind="rounding",
+    statement="In Keras 2 a step of inputs that are added or concatenated counts if it does in "
+    "each of them; in one without a mask every step does.",
+    formula="layer(Add([Masking(x), Masking(y)])) == layer(x + y, mask of x & mask of y)",
+    cases=named("masked-right-lstm-from-zero", "masked-right-rnn-bidirectional-from-zero"),
+    about=KERAS_2,
+    dtypes=("float32",),
+)
+def test_keras_2_merged_steps_count_in_each_input(adapter, experiment):
+    assert_each_within_rounding(merged(adapter, experiment, np.logical_and))
+
+
+@claim(
+    kind="rounding",
+    statement="In Keras 3 a step of inputs that are added or concatenated counts if it does in any "
+    "of them: beside one without a mask every step does.",
+    formula="layer(Add([Masking(x), Masking(y)])) == layer(x + y, mask of x | mask of y)",
+    cases=named("masked-right-lstm-from-zero", "masked-right-rnn-bidirectional-from-zero"),
+    about=KERAS_3,
+    dtypes=("float32",),
+)
+def test_keras_3_merged_steps_count_in_any_input(adapter, experiment):
+    assert_each_within_rounding(merged(adapter, experiment, np.logical_or))
+
+
+@claim(
+    kind="rounding",
+    statement="A mask that is handed to the first of several layers reaches the others, which are "
+    "called on its output and not told: one after another, and in a model.",
+    formula="layer(layer(x, mask=mask)) == layer(layer(x, mask=mask), mask=mask)",
+    cases=some(
+        kinds.all_of(model_under_a_mask, kinds.several_layers),
+        "masked-right-lstm-two-layers-bidirectional-from-zero",
+        "masked-holes-rnn-two-layers-bidirectional-from-zero",
+    ),
+    about=KERAS,
+    dtypes=("float32",),
+)  # fmt: skip
+def test_keras_a_mask_of_the_first_layer_goes_on(adapter, experiment, oracle):
+    assert_ways_agree(adapter.mask_of_the_first(experiment), final_h(oracle))
+
+
+@claim(
+    kind="exact",
+    statement="Layers above that look at every step pass over the masked ones: Attention and "
+    "AdditiveAttention, GlobalAveragePooling1D and, in training, BatchNormalization give the same "
+    "whatever stands there.",
+    formula="Attention()([query, output]) == Attention()([query, output + 4 where it is masked])",
+    cases=named("masked-right-lstm-from-zero", "masked-holes-lstm-bidirectional"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_layers_above_pass_over_masked_steps(adapter, experiment):
+    found = adapter.upon_masked_steps(experiment, number=4.0)
+    assert_same_bits(found, adapter.upon_masked_steps(experiment, number=0.0))
 
 
 # Masks of another shape

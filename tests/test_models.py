@@ -207,6 +207,43 @@ def test_keras_what_is_frozen_is_not_trained(adapter, experiment):
     )
 
 
+WRAPPERS = ("RNN", "Bidirectional")
+
+
+def without(found, names):
+    return {name: one for name, one in found.items() if name not in names}
+
+
+@claim(
+    kind="structure",
+    statement="A layer that is made with `trainable=False` is not trained: by itself, as a step "
+    "layer inside `RNN`, and inside `Bidirectional`.",
+    formula="train_on_batch(x, y) with LSTM(units, trainable=False) leaves its weights",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=KERAS,
+    recipe="moved_though_made_frozen",
+    dtypes=("float32",),
+)
+def test_keras_layers_made_frozen_are_not_trained(adapter, experiment):
+    found = without(adapter.moved_though_made_frozen(experiment), WRAPPERS)
+    assert_structure(found, dict.fromkeys(found, "stayed"))
+
+
+@claim(
+    kind="structure",
+    statement="What stands inside of an `RNN` or a `Bidirectional` that is made with "
+    "`trainable=False` is not trained.",
+    formula="train_on_batch(x, y) with Bidirectional(layer, trainable=False) leaves its weights",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=KERAS,
+    recipe="moved_though_made_frozen",
+    dtypes=("float32",),
+)
+def test_keras_wrappers_made_frozen_are_not_trained(adapter, experiment):
+    found = adapter.moved_though_made_frozen(experiment)
+    assert_structure({one: found[one] for one in WRAPPERS}, dict.fromkeys(WRAPPERS, "stayed"))
+
+
 @claim(
     kind="structure",
     statement="A batch of no rows is taken, and gives an output of no rows.",

@@ -221,6 +221,22 @@ def test_keras_files_hold_no_states(recipe):
 
 @claim(
     kind="exact",
+    statement="A Sequential model with a model inside of TimeDistributed, and a layer above, comes "
+    "back from a `.keras` and an `.h5` file as it was.",
+    formula="load_model(path)(x) == model(x), "
+    "model = Sequential([TimeDistributed(Sequential([Dense])), layer])",
+    cases=named("smallest", "gru-smallest"),
+    about=KERAS,
+    recipe="saved_above_a_model_of_steps",
+    dtypes=("float32",),
+)
+def test_keras_files_hold_a_model_in_time_distributed(adapter, experiment):
+    found = adapter.saved_above_a_model_of_steps(experiment)
+    assert_same_bits(found, dict.fromkeys(found, found["model"]))
+
+
+@claim(
+    kind="exact",
     statement="A checkpoint of TensorFlow holds a Keras layer's weights as they are, under the "
     "names of the attributes that they are.",
     formula="tf.train.load_checkpoint(path).get_tensor("

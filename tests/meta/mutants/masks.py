@@ -41,6 +41,13 @@ ALONE = "keras-a-stack-of-one-cell-takes-a-mask"
 STATEFUL = "keras-stateful-layers-take-a-mask"
 PASSED_ON = "keras-passes-a-mask-on-with-sequences-alone"
 NOT_TURNED = "keras-mask-is-not-turned-with-the-output"
+AROUND = "keras-a-way-around-a-layer-passes-the-mask-on"
+MERGED = {
+    "keras3": "keras-3-merged-steps-count-in-any-input",
+    "keras2": "keras-2-merged-steps-count-in-each-input",
+}
+GIVEN = "keras-a-mask-of-the-first-layer-goes-on"
+ABOVE = "keras-layers-above-pass-over-masked-steps"
 
 SENTENCES = "sentences-end-where-their-own-bytes-lead"
 COPIED = "an-embedding-changes-no-bit"
@@ -53,6 +60,10 @@ BACKWARDS = (
 )  # fmt: skip
 UNROLLED = ("masked-holes-rnn-two-layers-unrolled-zeros",)
 ROWS = ("masked-rows-gru", "masked-rows-rnn-bidirectional")
+TWO_LAYERS = (
+    "masked-right-lstm-two-layers-bidirectional-from-zero",
+    "masked-holes-rnn-two-layers-bidirectional-from-zero",
+)  # fmt: skip
 
 
 # Keras
@@ -267,6 +278,49 @@ def the_byte_before(patch: Any, adapter: str) -> None:
     patch.setattr(one, "call", wrong)
 
 
+def merged_the_other_way(patch: Any, adapter: str, layer: str) -> None:
+    """A layer of two inputs that masks what Keras 2 does in Keras 3, and the other way round."""
+    import keras
+    import tensorflow as tf
+
+    def wrong(_: Any, self: Any, inputs: Any, mask: Any = None) -> Any:
+        given = [one for one in mask if one is not None]
+        if adapter == "keras3":
+            return given[0] if len(given) == 1 else keras.ops.logical_and(*given)
+        return tf.logical_or(*given) if len(given) == 2 else None
+
+    method(patch, adapter, layer, "compute_mask", wrong)
+
+
+def lost_if_it_is_given(patch: Any, adapter: str) -> None:
+    """What a layer returns has no mask if the layer was handed one, as in Keras 3 before 3.11:
+    <https://github.com/keras-team/keras/pull/21449>."""
+
+    def wrong(healthy: Any, self: Any, *args: Any, mask: Any = None, **kwargs: Any) -> Any:
+        if mask is None:
+            return healthy(self, *args, **kwargs)
+        result = healthy(self, *args, mask=mask, **kwargs)
+        for one in result if isinstance(result, list | tuple) else [result]:
+            one._keras_mask = None
+        return result
+
+    method(patch, adapter, "Layer", "__call__", wrong)
+
+
+def taken_without_its_mask(patch: Any, adapter: str, layer: str) -> None:
+    """A layer that computes as if it were told of no mask."""
+    one = getattr(adapters()[adapter].keras().layers, layer)
+    call = one.call
+
+    @functools.wraps(call)  # Keras 3 knows arguments by their names
+    def wrong(self, *args, mask=None, **kwargs):
+        # Keras 2 hands `training` to whoever would take it.
+        known = inspect.signature(call).parameters
+        return call(self, *args, **{one: kwargs[one] for one in kwargs if one in known})
+
+    patch.setattr(one, "call", wrong)
+
+
 def add_keras(catalogue: Catalogue) -> None:
     adapter = catalogue.adapter
 
@@ -328,7 +382,22 @@ def add_keras(catalogue: Catalogue) -> None:
                       functools.partial(lost_on_the_way, adapter=adapter, layer=one))  # fmt: skip
     catalogue.add("embedding-of-the-byte-before", "an embedding off by one", (SENTENCES, COPIED),
                   functools.partial(the_byte_before, adapter=adapter), TEXT)  # fmt: skip
+    for one in ("Add", "Concatenate"):
+        catalogue.add(f"mask-merged-the-other-way-by-{one.lower()}", "a layer makes another mask",
+                      (MERGED[adapter],),
+                      functools.partial(merged_the_other_way, adapter=adapter, layer=one),
+                      ("masked-right-lstm-from-zero",))  # fmt: skip
+    catalogue.add("mask-lost-if-it-is-given", "a mask lost on the way", (GIVEN,),
+                  functools.partial(lost_if_it_is_given, adapter=adapter), TWO_LAYERS)  # fmt: skip
+    for one in (
+        "Attention", "AdditiveAttention", "GlobalAveragePooling1D", "BatchNormalization",
+    ):  # fmt: skip
+        catalogue.add(f"mask-not-looked-at-by-{one.lower()}", "a mask lost on the way", (ABOVE,),
+                      functools.partial(taken_without_its_mask, adapter=adapter, layer=one),
+                      ("masked-right-lstm-from-zero",))  # fmt: skip
     passing: tuple[tuple[str, str, str, str, tuple[str, ...], Callable[..., Any]], ...] = (
+        ("not-passed-on-by-add", "a mask lost on the way", "Add", "compute_mask",
+         (AROUND,), no_mask),
         ("not-passed-on", "a mask lost on the way", "RNN", "compute_mask",
          (MODEL, PASSED_ON), no_mask),
         ("not-passed-on-by-bidirectional", "a mask lost on the way", "Bidirectional",
@@ -344,7 +413,13 @@ def add_keras(catalogue: Catalogue) -> None:
     )  # fmt: skip
     for name, family, one, what, caught_by, wrong in passing:
         make = functools.partial(method, adapter=adapter, layer=one, name=what, wrong=wrong)
-        catalogue.add(f"mask-{name}", family, caught_by, make, (*PLAIN, *BOTH))
+        catalogue.add(
+            f"mask-{name}",
+            family,
+            caught_by,
+            make,
+            (*PLAIN, *BOTH, *TWO_LAYERS[:1] * (one == "Add")),
+        )
 
 
 add_keras(KERAS3)

@@ -34,6 +34,9 @@ PLAIN, NO_DROPOUT = (
     "a-layer-without-options-is-the-plain-one",
     "nothing-is-dropped-unless-asked-for",
 )
+MADE_FROZEN = (
+    "keras-layers-made-frozen-are-not-trained", "keras-wrappers-made-frozen-are-not-trained",
+)  # fmt: skip
 SHAPES = "keras-symbolic-shapes-are-the-real-ones"
 OPTIONS = "keras-configs-keep-every-option"
 CONSTANTS = ("keras-models-keep-a-constant-state", "keras-models-keep-a-constant-mask")
@@ -633,6 +636,27 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
         healthy = keras().layers.Layer.trainable
         forgets = property(healthy.fget, lambda self, value: None)
         patch.setattr(keras().layers.Bidirectional, "trainable", forgets, raising=False)
+
+    # Of what a wrapper holds Keras 3 trains everything anyway.
+    made_frozen = MADE_FROZEN[:1] if adapter == "keras3" else MADE_FROZEN
+
+    @mutant("a frozen layer trained", *made_frozen, cases=("smallest", "gru-smallest"))
+    def constructor_freezes_nothing(patch):
+        def wrong(healthy, self, *args, trainable=True, **options):
+            healthy(self, *args, **options)
+
+        around(patch, keras().layers.Layer, "__init__", wrong)
+
+    @mutant("weights lost in a file", "keras-files-hold-a-model-in-time-distributed")
+    def load_model_leaves_out_what_time_distributed_holds(patch):
+        def wrong(healthy, *args, **options):
+            model = healthy(*args, **options)
+            for layer in model.layers:
+                if isinstance(layer, keras().layers.TimeDistributed):
+                    layer.set_weights([0 * one for one in layer.get_weights()])
+            return model
+
+        around(patch, keras().models, "load_model", wrong)
 
     # Configs
 
