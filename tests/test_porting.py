@@ -237,6 +237,38 @@ def test_keras_files_hold_a_model_in_time_distributed(adapter, experiment):
 
 @claim(
     kind="exact",
+    statement="A layer whose activation is a layer, such as `ReLU(max_value=0.25)`, comes back "
+    "from a `.keras` and an `.h5` file as it was.",
+    formula="load_model(path)(x) == model(x), model = LSTM(units, activation=ReLU(max_value=0.25))",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=KERAS,
+    recipe="saved_with_a_layer_as_activation",
+    dtypes=("float32",),
+)
+def test_keras_files_hold_a_layer_as_activation(recipe):
+    found = recipe("saved_with_a_layer_as_activation")
+    assert_same_bits(found, dict.fromkeys(found, found["model"]))
+
+
+@claim(
+    kind="exact",
+    statement="Of a model's `.h5` file `load_weights(by_name=True)` gives a layer the weights of "
+    "the layer of its name, and leaves a layer whose name is not there as it was.",
+    formula="model.load_weights(path, by_name=True); model.layers[1].get_weights() == those saved",
+    cases=named("two-layers", "bidirectional-two-layers", "gru-two-layers"),
+    about=KERAS,
+    recipe="loaded_by_name",
+    dtypes=("float32",),
+)
+def test_keras_weights_go_to_layers_of_their_name(recipe):
+    written, before, after = (recipe("loaded_by_name")[at] for at in ("written", "before", "after"))
+    of_the_first = len(written) // 2
+    expected = [*written[:of_the_first], *before[of_the_first:]]
+    assert_same_bits(dict(enumerate(after)), dict(enumerate(expected)))
+
+
+@claim(
+    kind="exact",
     statement="A checkpoint of TensorFlow holds a Keras layer's weights as they are, under the "
     "names of the attributes that they are.",
     formula="tf.train.load_checkpoint(path).get_tensor("

@@ -658,6 +658,25 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
 
         around(patch, keras().models, "load_model", wrong)
 
+    @mutant("another activation from a file", "keras-files-hold-a-layer-as-activation")
+    def load_model_makes_another_layer_of_an_activation(patch):
+        def wrong(healthy, *args, **options):
+            model = healthy(*args, **options)
+            for layer in model.layers:
+                cell = getattr(layer, "cell", layer)
+                if isinstance(getattr(cell, "activation", None), keras().layers.Layer):
+                    cell.activation = keras().activations.relu
+            return model
+
+        around(patch, keras().models, "load_model", wrong)
+
+    @mutant("weights by place and not by name", "keras-weights-go-to-layers-of-their-name")
+    def load_weights_does_not_look_at_names(patch):
+        def wrong(healthy, model, path, by_name=False, **options):
+            return healthy(model, path, **options)
+
+        around(patch, keras().Model, "load_weights", wrong)
+
     # Configs
 
     @mutant("an option lost in the config", OPTIONS, "keras-a-layer-from-its-config-is-the-same",
