@@ -673,7 +673,7 @@ def test_torch_a_removed_spectral_norm_lets_weights_in(recipe):
     kind="exact",
     statement="A tensor that is refused in a parameter's place leaves the layer as it was.",
     formula="lstm.weight_hh_l0 = tensor raises TypeError; lstm(x) is unchanged",
-    cases=named(*NAMES),
+    cases=some(kinds.all_of(kinds.one_cell, kinds.given), *NAMES),
     about=TORCH,
     recipe="after_a_refused_weight",
 )
