@@ -238,10 +238,9 @@ def test_a_layer_that_was_moved_says_where_it_ran():
 def on_the_cpu(name: str) -> TorchInMode:
     """The mode of a device, which moves everything to where it is."""
     mode = every_adapter()[f"torch:{name}"].mode
-    tf32 = bool(mode.factors)
-    here = {"device": "cpu", "TF32": tf32}
+    here = {"device": "cpu", "TF32": mode.tf32}
     return TorchInMode(
-        replace(mode, device="cpu", in_effect=here, make=torch_devices.on("cpu", tf32))
+        replace(mode, device="cpu", in_effect=here, make=torch_devices.on("cpu", mode.tf32))
     )
 
 
@@ -249,16 +248,20 @@ def on_the_cpu(name: str) -> TorchInMode:
 @pytest.mark.parametrize("case", ["smallest", "masked-right-lstm-two-layers"])
 def test_a_layer_that_was_moved_is_called_and_learns_as_on_the_cpu(name, case):
     need("torch")
-    adapter = on_the_cpu(name)
+    is_called_and_learns(on_the_cpu(name), case, ("run", "repeated", "time_major"))
+
+
+def is_called_and_learns(adapter, case, recipes):
+    """In its mode, and as the equations have it."""
     experiment = RunCache(0).experiment(CASES[case], "float32")
-    oracle, gradients = oracle_of(experiment), gradients_of(experiment)
-    for recipe in ("run", "repeated", "time_major"):
+    expected = dict(oracle_of(experiment).tensors())
+    for recipe in recipes:
         run = getattr(adapter, recipe)(experiment)
         require_in_effect(run.seen, adapter.mode.in_effect)
-        assert_within_rounding(dict(run.h.items()), dict(oracle.h.items()))
+        assert_within_rounding(dict(run.tensors()), expected)
     run = adapter.gradients(experiment)
     require_in_effect(run.seen, adapter.mode.in_effect)
-    assert_within_rounding(dict(run.gradients.tensors()), gradients)
+    assert_within_rounding(dict(run.gradients.tensors()), gradients_of(experiment))
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda_tf32"])
@@ -270,7 +273,7 @@ def test_the_way_back_multiplies_as_the_way_there(name, recipe):
     adapter, on_the_way_back = on_the_cpu(name), []
 
     def watched(model, arguments, others):
-        made = torch_devices.on("cpu", bool(adapter.mode.factors))(model, arguments, others)
+        made = torch_devices.on("cpu", adapter.mode.tf32)(model, arguments, others)
 
         def call(*arguments):
             result = made.call(*arguments)
@@ -397,16 +400,7 @@ def test_a_layer_of_tensorflow_that_was_moved_is_called_and_learns_as_here(name)
     }
     called = {field: ways[field]}
     moved = type(there)(replace(there.mode, device="cpu", in_effect=here, **called))
-    cache = RunCache(0)
-    cache.loaded(moved)
-    experiment = cache.experiment(CASES["two-layers"], "float32")
-    for recipe in ("run", "repeated"):
-        run = getattr(moved, recipe)(experiment)
-        require_in_effect(run.seen, here)
-        assert_within_rounding(dict(run.tensors()), dict(oracle_of(experiment).tensors()))
-    run = moved.gradients(experiment)
-    require_in_effect(run.seen, here)
-    assert_within_rounding(dict(run.gradients.tensors()), gradients_of(experiment))
+    is_called_and_learns(RunCache(0).loaded(moved), "two-layers", ("run", "repeated"))
 
 
 @pytest.mark.parametrize("name", ON_TENSORFLOW)
