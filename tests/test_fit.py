@@ -106,7 +106,7 @@ def test_keras_metrics_are_the_mean_of_all_counted_steps(adapter, experiment):
     found = evaluated(adapter, experiment)
     del found["loss"]
     mean = whole(ERRORS[MASK].mean(), next(iter(found.values())))
-    assert_same_bits(found, {"metric": mean, "weighted metric": mean})
+    assert_same_bits(found, {"metric": mean, "weighted_metric": mean})
 
 
 @claim(
@@ -142,7 +142,7 @@ def test_keras_steps_have_weights_of_their_own(adapter, experiment):
     means = {
         "loss": (ERRORS * WEIGHTS).mean(),
         "metric": ERRORS.mean(),
-        "weighted metric": (ERRORS * WEIGHTS).sum() / WEIGHTS.sum(),
+        "weighted_metric": (ERRORS * WEIGHTS).sum() / WEIGHTS.sum(),
     }
     assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
 
@@ -236,7 +236,7 @@ def test_keras_evaluate_measures_alike_however_compiled(adapter, experiment):
     y = np.repeat(ERRORS[:, :, None], experiment.units[0], axis=2).astype(experiment.dtype)
     batches = [ERRORS[rows][MASK[rows]].mean() for rows in (slice(2), slice(2, 4))]
     mean = ERRORS[MASK].mean()
-    means = {"loss": np.mean(batches), "metric": mean, "weighted metric": mean}
+    means = {"loss": np.mean(batches), "metric": mean, "weighted_metric": mean}
     ways = adapter.evaluated_in_every_way(experiment, MASK, y, rows=2)
     found = {f"{name}, {way}": one[name] for way, one in ways.items() for name in means}
     expected = {f"{name}, {way}": whole(means[name], y) for way in ways for name in means}

@@ -185,6 +185,21 @@ def test_keras_count_params_counts_the_weights(adapter, experiment):
 
 @claim(
     kind="structure",
+    statement="A name that TensorFlow refuses leaves no mark on layers made later: their weights "
+    "have the paths that they had before, by which optimizers and files know them.",
+    formula='Sequential([layer(name="a layer")]).predict(x) raises or not; '
+    'layer(name="layer").weights[0].path is what it was',
+    cases=named("smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_a_refused_name_marks_no_later_layer(adapter, experiment):
+    found = adapter.paths_around_a_refused_name(experiment)
+    assert_structure(found["after"], found["before"])
+
+
+@claim(
+    kind="structure",
     statement="What is frozen before a model is compiled is not trained: both layers of a "
     "`Bidirectional`, or one of them alone; the rest is.",
     formula="bidirectional.forward_layer.trainable = False; after model.train_on_batch(x, y) the "

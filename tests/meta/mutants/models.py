@@ -945,6 +945,25 @@ def bidirectional_is_symbolically_twice_its_forward_layer(patch):
     around(patch, layers.Bidirectional, "__call__", wrong)
 
 
+@KERAS2.mutant("a refused scope stays open", "keras-a-refused-name-marks-no-later-layer")
+def keras_2_weights_are_named_after_a_refused_scope(patch):
+    """As Keras 3 has it, whose scope is on its stack before TensorFlow refuses it."""
+    layers, refused = keras2_layers(), []
+
+    def wrong(healthy, self, *args, **options):
+        try:
+            return healthy(self, *args, **options)
+        except ValueError:
+            refused.append(self.name)
+            raise
+
+    def named(healthy, self, *args, name, **options):
+        return healthy(self, *args, name="/".join([*refused, name]), **options)
+
+    around(patch, adapters()["keras2"].keras().Model, "predict", wrong)
+    around(patch, layers.LSTMCell, "add_weight", named)
+
+
 @KERAS2.mutant("ragged rows go on over padding", "keras-2-ragged-rows-end-where-they-end",
                cases=("masked-right-lstm-bidirectional",))  # fmt: skip
 def backward_layers_begin_in_the_padding(patch):
