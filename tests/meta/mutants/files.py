@@ -100,6 +100,17 @@ def loading_is_not_strict(patch):
     around(patch, torch.nn.Module, "load_state_dict", wrong)
 
 
+@TORCH.mutant("halves exchanged in reading", "torch-reads-layers-of-earlier-releases")
+def loading_exchanges_directions(patch):
+    import torch
+
+    def wrong(healthy, self, weights, *args, **options):
+        found = {exchanged(name, "_l0_reverse", "_l0"): one for name, one in weights.items()}
+        return healthy(self, found, *args, **options)
+
+    around(patch, torch.nn.Module, "load_state_dict", wrong)
+
+
 # Keras 3 and Keras 2
 
 
@@ -175,7 +186,8 @@ def add_keras(catalogue: Catalogue, adapter: str) -> None:
     def file_loses_the_backward_layer(patch):
         attributes(patch, adapter, lambda name: None if name == "backward_layer" else name)
 
-    @mutant("halves exchanged in a file", IN_KERAS_FILE, IN_WEIGHTS_H5, KERAS_IN_TORCH, cases=BOTH)
+    @mutant("halves exchanged in a file", IN_KERAS_FILE, IN_WEIGHTS_H5, KERAS_IN_TORCH,
+            "keras-reads-models-of-earlier-releases", cases=BOTH)  # fmt: skip
     def file_exchanges_the_halves(patch):
         attributes(patch, adapter, lambda name: exchanged(name, "forward_layer", "backward_layer"))
 
