@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 
 import pytest
 
 from fixtures.adapters import adapters
-from fixtures.cases import Case, named_cases
+from fixtures.cases import Case, named_cases, recorded
 from fixtures.cases.experiments import experiment_of
 from fixtures.cases.named import CELLS
 from fixtures.cells import GRU, LSTM, RNN
@@ -33,6 +34,17 @@ def test_no_two_cases_dtypes_or_seeds_have_the_same_hash():
 def test_a_case_described_in_other_words_is_the_same_case():
     case = CASES[0]
     assert hash_of(replace(case, about="in other words")) == hash_of(case)
+
+
+def test_a_recorded_case_is_the_same_in_another_checkout(tmp_path):
+    """Or records of two checkouts could not be compared."""
+    for file in recorded.FOLDER.glob("gru__*.npz"):
+        shutil.copy(file, tmp_path)
+    (there,) = recorded.recordings(tmp_path).cases
+    (here,) = (one for one in recorded.recordings(recorded.FOLDER).cases if one.stem == there.stem)
+    hashes = [case_hash(one, recorded.experiment_of(one, "float32", 0)) for one in (here, there)]
+    assert here.folder != there.folder
+    assert hashes[0] == hashes[1]
 
 
 def test_a_hash_sees_every_number_of_an_experiment():
