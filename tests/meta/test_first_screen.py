@@ -171,6 +171,17 @@ def test_a_run_in_modes_alone_tells_its_versions(judge):
     ]
 
 
+def test_a_nightly_build_is_another_version_of_its_framework(judge):
+    old, new = (with_version(a_record(copy.deepcopy(a_check())), "3.15.1") for _ in range(2))
+    new["adapters"]["numpy"]["versions"] = {"keras-nightly": "3.16.0.dev1"}
+    new["checks"][0] |= FAILED
+    verdict = judge(old, new)
+    assert words.answers(verdict)["since"] == [
+        "numpy: keras 3.15.1 was the last that is known to be right, 3.16.0.dev1 is wrong"
+    ]
+    assert "keras 3.15.1 -> 3.16.0.dev1" in words.text(verdict)
+
+
 def test_where_no_version_changed_that_is_told(judge):
     told = words.answers(judge(a_record(), a_record(a_check(**FAILED))))["since"]
     assert told == ["numpy: its versions are the same in both runs, numpy 2.4.6"]
