@@ -448,6 +448,26 @@ for catalogue in (KERAS3, KERAS2):
                   functools.partial(mask_lost_in_a_cast, adapter=catalogue.adapter),
                   ("masked-right-lstm-two-layers",))  # fmt: skip
 
+
+@KERAS3.mutant(
+    "recurrent layers hand no mask on",
+    MODEL, SEQUENTIAL, IN_ANOTHER, EMBEDDED, BETWEEN, IN_FIT, AROUND, GIVEN, ABOVE,
+    SENTENCES, COPIED,
+    "keras-nested-models-pass-the-mask-on",
+    "keras-fit-takes-a-smaller-last-batch",
+    "keras-loss-is-the-mean-of-a-batchs-counted-steps",
+    "keras-metrics-are-the-mean-of-all-counted-steps",
+    "keras-evaluate-measures-alike-however-compiled",
+    cases=("masked-right-lstm-two-layers",),
+)  # fmt: skip
+def masking_is_not_supported(patch):
+    """As in Keras's nightly builds before 3.16."""
+    layers = adapters()["keras3"].keras().layers
+    never = property(lambda _: False, lambda _, value: None)
+    for one in (layers.RNN, layers.Bidirectional, layers.TimeDistributed):
+        patch.setattr(one, "supports_masking", never, raising=False)
+
+
 # Keras 3 on TensorFlow raises there anyway.
 KERAS2.add("mask-of-a-stack-of-one-lost", "a mask lost beside an option", (ALONE,),
            functools.partial(stacked_unmasked, adapter="keras2", alone=True),
