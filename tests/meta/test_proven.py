@@ -80,7 +80,7 @@ def test_a_range_holds_every_kept_version_from_one_end_to_the_other(kept):
         record["adapters"]["numpy"]["versions"] = {"numpy": version}
         return record
 
-    versions = ("1.26.4", "2.0.2", "2.1.3+cpu", "2.4.6", "2.10.0")
+    versions = ("1.26.4", "2.0.2", "2.1.3+cpu", "2.4.6", "2.10.0", "2.11.0rc1", "3.0.0.dev1")
     runs = kept(*(
         with_version(one, **({"claim_hash": "c0"} if one == "2.1.3+cpu" else {}))
         for one in versions
@@ -89,6 +89,9 @@ def test_a_range_holds_every_kept_version_from_one_end_to_the_other(kept):
     assert proven.ranges("it-holds", "c1", runs) == {"numpy": "1.26.4 to 2.0.2, 2.4.6 to 2.10.0"}
     assert proven.ranges("it-holds", "c0", runs) == {"numpy": "2.1.3"}
     assert proven.ranges("it-holds", "c2", runs) == {}
+    before = [run for run in runs if run.what in ("numpy 2.11.0rc1", "numpy 3.0.0.dev1")]
+    assert len(before) == 2
+    assert proven.ranges("it-holds", "c1", before) == {}
 
 
 def test_another_python_is_another_run(kept):
