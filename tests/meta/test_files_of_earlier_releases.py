@@ -13,18 +13,18 @@ from tests.meta.conftest import need
 
 
 @pytest.mark.parametrize(
-    ("framework", "release", "found"),
+    ("adapter", "release", "found"),
     [
-        ("keras", "3.16.0.dev1", ["3.15.1", "3.3.3", "3.9.2"]),
-        ("keras", "3.9.2", ["3.3.3", "3.9.2"]),
-        ("keras", "3.3.2", []),
-        ("keras", "2.20.1", ["2.15.1"]),
-        ("torch", "2.14.1", ["2.0.1", "2.13.0"]),
-        ("torch", "3.0", []),
+        ("keras3", "3.16.0.dev1", ["3.15.1", "3.3.3", "3.9.2"]),
+        ("keras3", "3.9.2", ["3.3.3", "3.9.2"]),
+        ("keras3", "3.3.2", []),
+        ("keras2", "2.20.1", ["2.15.1"]),
+        ("torch", "2.12.1", ["2.0.1"]),
+        ("torch", "3.0", ["2.0.1", "2.13.0"]),
     ],
 )
-def test_a_release_is_given_the_files_of_its_own_and_of_those_before_it(framework, release, found):
-    files = earlier_files(framework, Version(release), "gru-smallest-from-zero")
+def test_a_release_is_given_the_files_of_its_own_and_of_those_before_it(adapter, release, found):
+    files = earlier_files(adapter, Version(release), "gru-smallest-from-zero")
     assert sorted({name.rpartition(" ")[2] for name in files}) == found
     assert {path.stem for path in files.values()} <= {"gru-smallest-from-zero"}
 
@@ -45,12 +45,13 @@ def test_what_is_written_is_what_is_found(adapter, tmp_path, monkeypatch):
     need(adapter)
     monkeypatch.setattr(writing, "core", lambda: {adapter: core()[adapter]})
     written = writing.write(tmp_path)
-    framework, _, release = written[0].parent.name.partition("-")
+    name, _, release = written[0].parent.name.partition("-")
+    assert name == adapter
     monkeypatch.setattr("fixtures.cases.earlier.FOLDER", tmp_path)
     found = [
         path
         for case in named_cases()
-        for path in earlier_files(framework, Version(release), case.name).values()
+        for path in earlier_files(adapter, Version(release), case.name).values()
     ]
     assert sorted(found) == sorted(written)
     assert len(written) == 2 * len(NAMES)
