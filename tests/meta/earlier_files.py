@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.adapters import core
-from fixtures.cases import named_cases
+from fixtures.adapters.earlier_files import EarlierFiles
+from fixtures.cases import named, named_cases
 from fixtures.cases.earlier import FOLDER, NAMES
 
 
@@ -16,11 +17,10 @@ def write(folder: Path = FOLDER) -> list[Path]:
     """The files that were written into the folder."""
     written: list[Path] = []
     for adapter in core().values():
-        if hasattr(adapter, "save_for_later_releases") and adapter.cannot_run() is None:
+        if isinstance(adapter, EarlierFiles) and adapter.cannot_run() is None:
             adapter.load()
-            for case in named_cases():
-                if case.name in NAMES:
-                    written += adapter.save_for_later_releases(case, folder)
+            for case in filter(named(*NAMES), named_cases()):
+                written += adapter.save_for_later_releases(case, folder)
     return written
 
 
