@@ -18,7 +18,7 @@ from fixtures.checks.compare import (
     assert_structure,
     assert_within_rounding,
 )
-from fixtures.claims import TORCH, claim
+from fixtures.claims import KERAS, TORCH, claim
 from fixtures.model.experiment import Upstream
 from fixtures.model.weights import arrays_of
 from fixtures.oracle.rounding import gradients_of
@@ -253,6 +253,34 @@ def test_torch_what_was_changed_makes_no_gradient(adapter, experiment):
         {f"{way}: {name}": array for way, one in taken.items() for name, array in one.tensors()},
         {f"{way}: {name}": array for way in taken for name, array in right.items()},
     )
+
+
+@claim(
+    kind="exact",
+    statement="A tape that is kept, in a graph, gives the same bits of a gradient each time.",
+    formula="GradientTape(persistent=True): tape.gradient(loss, w) == tape.gradient(loss, w)",
+    cases=named("smallest", "gru-smallest", "rnn-smallest"),
+    about=KERAS,
+    recipe="gradients_of_a_kept_tape",
+    dtypes=("float32",),
+)
+def test_keras_a_kept_tape_repeats_its_gradients(recipe):
+    found = recipe("gradients_of_a_kept_tape")
+    assert_same_bits(dict(found["again"].tensors()), dict(found["first"].tensors()))
+
+
+@claim(
+    kind="rounding",
+    statement="A loss that gathers rows and steps of the output has the gradients of one that "
+    "takes it as it is.",
+    formula="d loss(tf.gather(tf.gather(y, rows), steps, axis=1)) == d loss(y[rows][:, steps])",
+    cases=named("smallest", "gru-smallest", "rnn-smallest", "masked-right-lstm-from-zero"),
+    about=KERAS,
+    recipe="gradients_through_gather",
+    dtypes=("float32",),
+)
+def test_keras_gradients_go_through_gather(recipe, oracle_gradients):
+    assert_within_rounding(dict(recipe("gradients_through_gather").tensors()), oracle_gradients)
 
 
 def with_its_loss(experiment, row):

@@ -5,6 +5,10 @@ In the mode `litert` every other claim about values is put to converted models, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from fixtures.cases import named
 from fixtures.checks.compare import (
     assert_beyond_rounding,
@@ -13,6 +17,7 @@ from fixtures.checks.compare import (
     assert_within_rounding,
 )
 from fixtures.claims import About, claim
+from fixtures.oracle.rounding import oracle_of
 
 LITERT = About(
     lambda one: one.mode is not None and one.mode.name == "litert",
@@ -68,6 +73,23 @@ def test_litert_makes_a_loop_of_keras_3s_lstm(recipe):
 )
 def test_litert_operator_is_keras_2s_lstm(recipe, oracle):
     assert_within_rounding(recipe("one_operator").output, oracle.output)
+
+
+@claim(
+    kind="rounding",
+    statement="That operator begins each call where the call before has ended, and at zero only "
+    "after `reset_all_variables`.",
+    formula="invoke(x); invoke(x) == LSTM([x; x])[:, time:]; reset_all_variables(); invoke(x)",
+    cases=named("smallest-from-zero", "one-feature"),
+    about=OF_KERAS2,
+    dtypes=IN_FLOAT32,
+    recipe="one_operator_called_again",
+)
+def test_litert_operator_goes_on_from_the_last_call(recipe, experiment, oracle):
+    twice = replace(experiment, inputs=np.concatenate(2 * [experiment.inputs], axis=1))
+    on = oracle_of(twice).output[:, experiment.time :]
+    expected = {"at once": oracle.output, "again": on, "reset": oracle.output}
+    assert_within_rounding(recipe("one_operator_called_again").native, expected)
 
 
 @claim(

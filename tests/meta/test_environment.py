@@ -165,6 +165,12 @@ def test_keras_3_needs_its_backend_and_not_tensorflow(machine, tmp_path):
     assert machine(torch="2.13.0", keras="3.15.1")["keras3"] is None
 
 
+def test_keras_3_on_openvino_is_run_by_name(machine):
+    reasons = machine({"KERAS_BACKEND": "openvino"}, openvino="2026.4.1", keras="3.15.1")
+    assert reasons["keras3"].endswith("is run by name: --adapters keras3@openvino")
+    assert every_adapter()["keras3@openvino"].cannot_run() is None
+
+
 @pytest.mark.parametrize("backend", ["", "no.such", "torch/"])
 def test_a_backend_that_is_no_name_is_refused(monkeypatch, tmp_path, backend):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": backend}))

@@ -25,6 +25,8 @@ REACH_THE_STATES = "recomputed-gradients-reach-the-states"
 JACOBIANS = "torch-jacobians-are-gradients-row-by-row"
 REENTRANT = "torch-reentrant-checkpoints-lose-the-states"
 CHANGED = "torch-what-was-changed-makes-no-gradient"
+KEPT_TAPE = "keras-a-kept-tape-repeats-its-gradients"
+GATHER = "keras-gradients-go-through-gather"
 BESIDE, BESIDE_BACK = (
     "nan-in-one-row-reaches-no-other-row",
     "nan-in-one-row-reaches-no-other-rows-gradient",
@@ -322,6 +324,44 @@ def _add_to_keras(catalogue: Catalogue, seams: Any) -> None:
             return [x * (1.001 if again else 1), *states]
 
         recomputes(patch, change)
+
+    @catalogue.mutant("a gradient off the second time", KEPT_TAPE)
+    def a_kept_tape_loses_a_little(patch):
+        """As where a loop's way back pops what another way back needs."""
+        tf = import_tensorflow()
+
+        def popped(x: Any) -> Any:
+            ways = []
+
+            @tf.custom_gradient
+            def identity(x):
+                def back(gradient):
+                    ways.append(None)
+                    return gradient * (1 + 1e-6 * (len(ways) - 1))
+
+                return tf.identity(x), back
+
+            return identity(x)
+
+        around(patch, seams, "LSTM", before=lambda _, x, initial, mask: (popped(x), initial, mask))
+
+    @catalogue.mutant("of an index that comes twice one counts", GATHER)
+    def what_is_gathered_twice_counts_once(patch):
+        """As where the slices of a gradient are set in their places, and not added up."""
+        tf = import_tensorflow()
+        from tensorflow.python.framework.ops import gradient_registry
+
+        entry = gradient_registry._registry["GatherV2"]
+        healthy = entry["type"]
+
+        def of_a_gather(op, gradient):
+            by, *rest = healthy(op, gradient)
+            if isinstance(by, tf.IndexedSlices):
+                half = by.indices.shape[0] // 2
+                by = tf.IndexedSlices(by.values[:half], by.indices[:half], by.dense_shape)
+            return by, *rest
+
+        patch.setitem(entry, "type", of_a_gather)
 
 
 _add_to_keras(KERAS3, keras3.SEAMS)

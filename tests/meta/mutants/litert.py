@@ -17,6 +17,7 @@ CATALOGUES = (KERAS3, KERAS2)
 VALUES = "every-value-is-the-oracles"
 LAST_STEP = "output-last-step-is-h"
 SMALL = "litert-small-layers-are-not-optimized"
+GOES_ON = "litert-operator-goes-on-from-the-last-call"
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 TWO = ("two-layers",)
 ROWS = ("masked-right-lstm-two-layers",)
@@ -166,3 +167,23 @@ def the_operator_is_a_loop(patch):
                cases=("smallest-from-zero",))  # fmt: skip
 def the_operators_output_comes_late(patch):
     interpreting(patch, returned=lambda one: np.roll(one, 1, axis=1))
+
+
+@KERAS2.mutant("each call from zero", GOES_ON, cases=("smallest-from-zero",))
+def every_call_begins_at_zero(patch):
+    from ai_edge_litert.interpreter import Interpreter
+
+    healthy = Interpreter.invoke
+
+    def invoke(self):
+        self.reset_all_variables()
+        healthy(self)
+
+    patch.setattr(Interpreter, "invoke", invoke)
+
+
+@KERAS2.mutant("a reset that leaves the states", GOES_ON, cases=("smallest-from-zero",))
+def a_reset_leaves_the_states(patch):
+    from ai_edge_litert.interpreter import Interpreter
+
+    patch.setattr(Interpreter, "reset_all_variables", lambda _: None)
