@@ -11,7 +11,7 @@ from fixtures.errors import BadInput
 from fixtures.plugin.sharding import shard_of, shares, weight_of
 from fixtures.records.merge import merge
 from fixtures.records.record import read
-from fixtures.records.seconds import keep_seconds, seconds
+from fixtures.records.seconds import keep_seconds, seconds, slow_claims
 from tests.meta.conftest import ROOT, Project
 from tests.meta.records import LEFT_OUT, a_check, a_record
 from tests.meta.test_options import refused
@@ -130,20 +130,40 @@ def test_a_case_that_is_not_known_takes_the_mean():
 
 
 def test_seconds_of_a_whole_run_are_kept(tmp_path):
-    path, kept = tmp_path / "run.json", tmp_path / "seconds.json"
+    path, kept, slow = (tmp_path / name for name in ("run.json", "seconds.json", "slow.json"))
     checks = [a_check(seconds=1.5), a_check("other", seconds=2.25), a_check("out", **LEFT_OUT)]
     path.write_text(json.dumps(a_record(*checks)))
-    keep_seconds(read(path), kept)
+    keep_seconds(read(path), kept, slow)
     assert seconds(kept) == {("smallest", "numpy"): 3.75}
     path.write_text(json.dumps(a_record(deselected=1)))
     with pytest.raises(BadInput, match="is of a selection"):
-        keep_seconds(read(path), kept)
+        keep_seconds(read(path), kept, slow)
     (numpy,) = a_record()["adapters"].values()
     several = a_record(a_check(adapter="numpy@new"), adapters={"numpy@new": numpy})
     path.write_text(json.dumps(several))
     with pytest.raises(BadInput, match="is of several environments"):
-        keep_seconds(read(path), kept)
+        keep_seconds(read(path), kept, slow)
     assert seconds(kept) == {("smallest", "numpy"): 3.75}
+
+
+def test_a_claim_is_slow_where_each_of_its_checks_is(tmp_path):
+    path, kept, slow = (tmp_path / name for name in ("run.json", "seconds.json", "slow.json"))
+    checks = [
+        a_check("slow", seconds=0.2), a_check("slow", case="square", seconds=3.0),
+        a_check("fast", seconds=0.05), a_check("fast", case="square", seconds=3.0),
+        a_check("out", seconds=3.0, **LEFT_OUT),
+    ]  # fmt: skip
+    path.write_text(json.dumps(a_record(*checks)))
+    keep_seconds(read(path), kept, slow)
+    assert slow_claims(slow) == {("slow", "numpy")}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}'])
+def test_damaged_slow_claims_are_refused(tmp_path, text):
+    path = tmp_path / "slow-claims.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match="is damaged"):
+        slow_claims(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": {"torch": "x"}}'])
