@@ -127,6 +127,26 @@ def test_keras_bidirectional_concatenates_by_default(adapter, experiment, run):
     assert_same_bits(adapter.merged_by_default(experiment), run.output)
 
 
+# How options are given
+
+
+@claim(
+    kind="structure",
+    statement="Every option of torch's layers given by position is the one given by name.",
+    formula="RNN(4, 3, 1, 'relu', True) == RNN(4, 3, 1, nonlinearity='relu', bias=True)",
+    cases=named("smallest"),
+    about=TORCH,
+    recipe="made_by_position",
+    dtypes=ONE_DTYPE,
+)
+def test_torch_options_by_position_are_those_by_name(recipe):
+    found = recipe("made_by_position")
+    assert_structure(
+        {name: by_position for name, (by_position, _) in found.items()},
+        {name: by_name for name, (_, by_name) in found.items()},
+    )
+
+
 # How weights start
 
 
