@@ -539,3 +539,19 @@ def test_torch_refuses_options_out_of_range(adapter, experiment):
     for right in [name for name in calls if name.startswith("right")]:
         calls.pop(right)()
     assert_each_refused(calls, (ValueError, TypeError, RuntimeError, IndexError))
+
+
+@claim(
+    kind="structure",
+    statement="torch refuses a sequence of no steps, in every kind of layer.",
+    formula="layer(x[:, :0]), layer(x[:, :0], state), layer(x[0, :0], state) raise",
+    cases=PLAIN,
+    about=TORCH,
+    recipe="over_no_steps",
+    dtypes=ONE_DTYPE,
+)
+def test_torch_refuses_a_sequence_of_no_steps(adapter, experiment):
+    calls = adapter.over_no_steps(experiment)
+    for right in [name for name in calls if name.startswith("right")]:
+        calls.pop(right)()
+    assert_each_refused(calls, adapter.refuses_with())
