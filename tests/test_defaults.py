@@ -127,6 +127,26 @@ def test_keras_bidirectional_concatenates_by_default(adapter, experiment, run):
     assert_same_bits(adapter.merged_by_default(experiment), run.output)
 
 
+# How options are given
+
+
+@claim(
+    kind="structure",
+    statement="Every option of torch's layers given by position is the one given by name.",
+    formula="RNN(4, 3, 1, 'relu', True) == RNN(4, 3, 1, nonlinearity='relu', bias=True)",
+    cases=named("smallest"),
+    about=TORCH,
+    recipe="made_by_position",
+    dtypes=ONE_DTYPE,
+)
+def test_torch_options_by_position_are_those_by_name(recipe):
+    found = recipe("made_by_position")
+    assert_structure(
+        {name: by_position for name, (by_position, _) in found.items()},
+        {name: by_name for name, (_, by_name) in found.items()},
+    )
+
+
 # How weights start
 
 
@@ -519,3 +539,19 @@ def test_torch_refuses_options_out_of_range(adapter, experiment):
     for right in [name for name in calls if name.startswith("right")]:
         calls.pop(right)()
     assert_each_refused(calls, (ValueError, TypeError, RuntimeError, IndexError))
+
+
+@claim(
+    kind="structure",
+    statement="torch refuses a sequence of no steps, in every kind of layer.",
+    formula="layer(x[:, :0]), layer(x[:, :0], state), layer(x[0, :0], state) raise",
+    cases=PLAIN,
+    about=TORCH,
+    recipe="over_no_steps",
+    dtypes=ONE_DTYPE,
+)
+def test_torch_refuses_a_sequence_of_no_steps(adapter, experiment):
+    calls = adapter.over_no_steps(experiment)
+    for right in [name for name in calls if name.startswith("right")]:
+        calls.pop(right)()
+    assert_each_refused(calls, adapter.refuses_with())

@@ -455,6 +455,32 @@ def test_torch_a_pack_made_anew_forgets_the_order(recipe):
 
 
 @claim(
+    kind="structure",
+    statement="A packed batch in a file is read by `torch.load` as it reads by default.",
+    formula="lstm(torch.load(file of packed, weights_only=True)) == lstm(packed)",
+    cases=named("masked-right-lstm-two-layers"),
+    about=TORCH,
+    recipe="packs_from_files",
+    dtypes=("float32",),
+)
+def test_torch_packed_files_are_read_by_default(recipe):
+    assert_structure(recipe("packs_from_files"), "the same")
+
+
+@claim(
+    kind="structure",
+    statement="A packed batch that is to be copied on its device is copied.",
+    formula="lstm(packed.to('cpu', copy=True)) == lstm(packed)",
+    cases=named("masked-right-lstm-two-layers"),
+    about=TORCH,
+    recipe="packs_copied",
+    dtypes=("float32",),
+)
+def test_torch_packs_are_copied_where_asked(recipe):
+    assert_structure(recipe("packs_copied"), "the same")
+
+
+@claim(
     kind="exact",
     statement="`unpad_sequence` leaves the batch out of which it takes rows as it was.",
     formula="unpad_sequence(x, lengths); x is unchanged",

@@ -728,6 +728,19 @@ def test_torch_skip_init_makes_layers_that_take_weights(recipe):
 
 
 @claim(
+    kind="structure",
+    statement="A layer that `torch.jit.script` is given alone, in no model, can be called.",
+    formula="torch.jit.script(lstm)(x) == lstm(x)",
+    cases=some(A_LAYER, "smallest", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    recipe="scripted_alone",
+    dtypes=("float32",),
+)
+def test_torch_a_scripted_layer_alone_can_be_called(recipe):
+    assert_structure(recipe("scripted_alone"), "the same")
+
+
+@claim(
     kind="exact",
     statement="A layer converted to another precision is the layer made in it also where torch is "
     "told to swap parameters, or to overwrite them.",

@@ -195,6 +195,20 @@ def test_torch_autocast_gradients_are_those_in_bfloat16(recipe):
 
 
 @claim(
+    kind="exact",
+    statement="Under autocast a call without gradients takes none from the next in the context.",
+    formula="autocast: with no_grad(): layer(x); d loss / d (x, w, state) of layer(x) as without",
+    cases=named("two-layers", "gru-smallest", "rnn-smallest"),
+    about=TORCH,
+    dtypes=("float32",),
+    recipe="autocast_gradients_after_a_look",
+)
+def test_torch_autocast_gradients_outlive_a_look(recipe):
+    looked, alone = recipe("autocast_gradients_after_a_look"), recipe("autocast_gradients")
+    assert_same_bits(dict(looked.gradients.tensors()), dict(alone.gradients.tensors()))
+
+
+@claim(
     kind="structure",
     statement="On a CPU without arithmetic in float16 an LSTM under autocast to float16 raises.",
     formula='autocast("cpu", float16): lstm(x) raises',

@@ -555,6 +555,22 @@ def test_steps_that_are_not_finite_are_not_counted(recipe):
 
 @claim(
     kind="exact",
+    statement="torch's fused SGD with momentum goes on after a first step that is not finite as if "
+    "it had not been.",
+    formula="SGD(momentum=0.9, fused=True): w(inf, good, good) == w(good, good)",
+    cases=named("trained"),
+    about=TORCH,
+    recipe="trained_fused_after_a_bad_step",
+    dtypes=("float32",),
+)
+def test_torch_fused_momentum_outlives_a_bad_first_step(recipe):
+    found = recipe("trained_fused_after_a_bad_step")
+    after = found["a bad one first"]
+    assert_same_bits(replace(after, weights=after.weights[1:]).by_step(), found["good"].by_step())
+
+
+@claim(
+    kind="exact",
     statement="In Keras 2 such a step is counted: Adam corrects its next step, and a schedule sets "
     "its rate, as if there had been one more.",
     formula="w(good, nan, good) == w(good, iterations += 1, good)",

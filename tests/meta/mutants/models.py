@@ -29,6 +29,8 @@ EMPTY = "an-empty-batch-gives-an-empty-output"
 EMPTY_IN_GRAPHS = "graphs-take-an-empty-batch"
 NO_UNITS = "a-layer-without-units-is-refused"
 RANGES = "torch-refuses-options-out-of-range"
+NO_STEPS = "torch-refuses-a-sequence-of-no-steps"
+BY_POSITION = "torch-options-by-position-are-those-by-name"
 WAYS = "every-way-of-calling-computes-the-same"
 PLAIN, NO_DROPOUT = (
     "a-layer-without-options-is-the-plain-one",
@@ -320,6 +322,40 @@ def layers_are_at_least_one(patch):
         healthy(self, mode, input_size, hidden_size, num_layers=max(num_layers, 1), **options)
 
     around(patch, torch.nn.RNNBase, "__init__", wrong)
+
+
+@TORCH.mutant("a sequence of no steps is taken", NO_STEPS)
+def lstm_over_no_steps_returns_its_state(patch):
+    """As up to torch 2.0, where its state was in memory that nobody had filled:
+    <https://github.com/pytorch/pytorch/issues/50192>."""
+    import torch
+
+    def wrong(healthy, self, x, hx=None):
+        steps = x.shape[1 if self.batch_first and x.dim() == 3 else 0]
+        return (x, hx) if steps == 0 else healthy(self, x, hx)
+
+    around(patch, torch.nn.LSTM, "forward", wrong)
+
+
+@TORCH.mutant("an option by position is left out", BY_POSITION)
+def rnn_is_told_no_nonlinearity_by_position(patch):
+    """As before <https://github.com/pytorch/pytorch/pull/120234>, where it was taken for `bias`."""
+    import torch
+
+    def wrong(healthy, self, *args, **options):
+        healthy(self, *args[:3], *(("tanh", *args[4:]) if args[3:] else ()), **options)
+
+    around(patch, torch.nn.RNN, "__init__", wrong)
+
+
+@TORCH.mutant("an option by position is another", BY_POSITION)
+def steps_have_biases_whatever_is_said_by_position(patch):
+    import torch
+
+    def wrong(healthy, self, input_size, hidden_size, *args, **options):
+        healthy(self, input_size, hidden_size, *(True for _ in args[:1]), *args[1:], **options)
+
+    around(patch, torch.nn.GRUCell, "__init__", wrong)
 
 
 # Weights made of others, and put in place without a copy

@@ -29,6 +29,7 @@ ONCE_IN_FLOAT16 = "torch-float16-lstm-rounds-once-a-step"
 AUTOCAST = "torch-autocast-is-the-lstm-in-bfloat16"
 AUTOCAST_DTYPES = "torch-autocast-leaves-some-in-float32"
 AUTOCAST_GRADIENTS = "torch-autocast-gradients-are-those-in-bfloat16"
+AUTOCAST_LOOK = "torch-autocast-gradients-outlive-a-look"
 TO_FLOAT16 = "torch-autocast-to-float16-refuses-an-lstm"
 MEDIUM_SPARES = "torch-medium-precision-spares-an-lstm"
 MEDIUM = "torch-steps-lose-precision-to-medium"
@@ -199,6 +200,24 @@ def autocast_goes_back_in_float32(patch):
         with framework.autocast("cpu", enabled=False):
             output, states = forward(self, x, hx)
         return output + (rounded - output).detach(), states
+
+    patch.setattr(framework.nn.LSTM, "forward", wrong)
+
+
+@TORCH.mutant("autocast keeps casts of a call without gradients", AUTOCAST_LOOK)
+def autocast_keeps_what_was_cast_without_gradients(patch):
+    """<https://github.com/pytorch/pytorch/issues/65766>"""
+    import torch as framework
+
+    forward = framework.nn.LSTM.forward
+
+    def wrong(self, x, hx=None):
+        if not framework.is_autocast_enabled("cpu"):
+            return forward(self, x, hx)
+        self.__dict__["_looked"] = self.__dict__.get("_looked") or not framework.is_grad_enabled()
+        if self.__dict__["_looked"]:
+            self._flat_weights = [one.detach() for one in self._flat_weights]
+        return forward(self, x, hx)
 
     patch.setattr(framework.nn.LSTM, "forward", wrong)
 
