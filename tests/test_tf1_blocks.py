@@ -8,6 +8,7 @@ from fixtures.checks.compare import (
     assert_different,
     assert_refused,
     assert_same_bits,
+    assert_structure,
     assert_within_rounding,
 )
 from fixtures.claims import TF1, claim
@@ -183,6 +184,19 @@ def test_tf1_block_lstm_is_zero_past_seq_len_max(recipe):
         {"h": short.output, "cs": short.c_steps[0, 0]},
         {"h": cut(whole.output), "cs": cut(whole.c_steps[0, 0])},
     )
+
+
+@claim(
+    kind="structure",
+    statement="BlockLSTM refuses a seq_len_max of more steps than it is given.",
+    formula="BlockLSTM(seq_len_max=time + 1, x=x) raises",
+    cases=named("smallest"),
+    about=TF1,
+    recipe="block_lstm_of_more_steps",
+    dtypes=FLOAT32,
+)
+def test_tf1_block_lstm_refuses_more_steps_than_given(recipe):
+    assert_structure(recipe("block_lstm_of_more_steps"), "refused")
 
 
 @claim(
