@@ -275,6 +275,20 @@ def test_keras_models_built_by_predict_use_their_weights(recipe):
     assert_same_bits(new, built)
 
 
+@claim(
+    kind="rounding",
+    statement="A model whose top layer was popped after a `predict` predicts without it.",
+    formula="model.predict(x); model.pop(); model.predict(x) == model(x)",
+    cases=named("smallest-from-zero", "gru-smallest-from-zero"),
+    about=KERAS,
+    recipe="popped",
+    dtypes=("float32",),
+)
+def test_keras_a_popped_model_predicts_without_its_top(recipe, oracle):
+    found = recipe("popped")
+    assert_within_rounding(found, dict.fromkeys(found, oracle.output))
+
+
 def called_in_every_way(adapter, experiment, oracle, built):
     found = adapter.calls_of_a_function(experiment, built)
     return {by: ({"output": one}, {"output": oracle.output}) for by, one in found.items()}
