@@ -316,3 +316,19 @@ def test_keras_predict_takes_other_batches_and_times(adapter, experiment):
             for (size, one), run in zip(sizes.items(), runs, strict=True)
         }
     )
+
+
+@claim(
+    kind="rounding",
+    statement="`predict` of more steps than its first has TimeDistributed go over all of them.",
+    formula="model = Sequential([layer, TimeDistributed(Dense)]); model.predict(x[:, :1]); "
+    "model.predict(x) == Dense(layer(x))",
+    cases=named("rnn-smallest-from-zero"),
+    about=KERAS,
+    recipe="predicted_by_steps",
+    dtypes=("float32",),
+)
+def test_keras_predict_distributes_over_any_time(adapter, experiment, oracle):
+    first = replace(experiment, inputs=experiment.inputs[:, :1], upstream=None)
+    _, found = adapter.predicted_by_steps([first, experiment])
+    assert_within_rounding({"output": found}, {"output": oracle.output})

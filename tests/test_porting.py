@@ -252,6 +252,21 @@ def test_keras_files_hold_a_layer_as_activation(recipe):
 
 @claim(
     kind="exact",
+    statement="Layers that a layer of one's own holds in a list of lists are in a file of weights.",
+    formula="self.stack = [[layer], [layer]]; save_weights(path); load_weights(path)",
+    cases=named("rnn-two-layers"),
+    about=KERAS,
+    recipe="weights_of_nested_layers",
+    dtypes=("float32",),
+)
+def test_keras_files_hold_layers_in_lists_of_lists(recipe):
+    found = recipe("weights_of_nested_layers")
+    saved, loaded = (dict(enumerate(found[at])) for at in ("saved", "loaded"))
+    assert_same_bits(loaded, saved)
+
+
+@claim(
+    kind="exact",
     statement="Of a model's `.h5` file `load_weights(by_name=True)` gives a layer the weights of "
     "the layer of its name, and leaves a layer whose name is not there as it was.",
     formula="model.load_weights(path, by_name=True); model.layers[1].get_weights() == those saved",

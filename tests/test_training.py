@@ -897,3 +897,40 @@ def test_keras_goes_on_from_an_interrupted_fit(recipe):
 )
 def test_keras_data_that_raise_leave_the_weights(recipe):
     assert_structure(recipe("weights_after_broken_data"), "kept")
+
+
+# Embeddings
+
+TWICE = np.array([[0, 0, 1], [1, 2, 2]], "int32")
+"""Of two gradients the sum is the same in either order: it moves no bit."""
+
+
+@claim(
+    kind="exact",
+    statement="Where an index repeats in a batch, Keras's Adam and RMSprop train an `Embedding` as "
+    "they train a matrix that is given one-hot rows.",
+    formula="Embedding(indices) trained == Dense(use_bias=False)(one_hot(indices)) trained",
+    cases=named("rnn-smallest-from-zero"),
+    about=KERAS,
+    recipe="trained_tables",
+    dtypes=("float32",),
+)
+def test_keras_adam_sums_gradients_of_a_repeated_index(adapter, experiment):
+    found = adapter.trained_tables(experiment, TWICE, {"Adam": {}, "RMSprop": {}})
+    assert_same_bits(found["Embedding"], found["one-hot"])
+
+
+@claim(
+    kind="exact",
+    statement="Keras's clipvalue cuts the sum of an `Embedding`'s gradients for an index, and not "
+    "each of them.",
+    formula="SGD(rate, clipvalue=limit): vector -= rate * clip(sum of its gradients)",
+    cases=named("rnn-smallest-from-zero"),
+    about=KERAS,
+    recipe="trained_tables",
+    dtypes=("float32",),
+)
+def test_keras_clips_the_sum_for_a_repeated_index(adapter, experiment):
+    clipped = {"learning_rate": 2.0**18, "clipvalue": 2.0**-20}
+    found = adapter.trained_tables(experiment, TWICE, {"SGD": clipped})
+    assert_same_bits(found["Embedding"], found["one-hot"])

@@ -349,22 +349,23 @@ def _add_to_keras(catalogue: Catalogue, seams: Any) -> None:
     def what_is_gathered_twice_counts_once(patch):
         """As where the slices of a gradient are set in their places, and not added up."""
         tf = import_tensorflow()
-        from tensorflow.python.framework.ops import gradient_registry
+        from tensorflow.python.framework.registry import Registry
 
-        look_up = gradient_registry.lookup
+        healthy = Registry.lookup
 
-        def of_a_gather(op, gradient):
-            by, *rest = look_up("GatherV2")(op, gradient)
-            if isinstance(by, tf.IndexedSlices):
-                half = by.indices.shape[0] // 2
-                by = tf.IndexedSlices(by.values[:half], by.indices[:half], by.dense_shape)
-            return by, *rest
+        def lookup(self, name):
+            of = healthy(self, name)
 
-        patch.setattr(
-            gradient_registry,
-            "lookup",
-            lambda name: of_a_gather if name == "GatherV2" else look_up(name),
-        )
+            def of_a_gather(op, gradient):
+                by, *rest = of(op, gradient)
+                if isinstance(by, tf.IndexedSlices):
+                    half = by.indices.shape[0] // 2
+                    by = tf.IndexedSlices(by.values[:half], by.indices[:half], by.dense_shape)
+                return by, *rest
+
+            return of_a_gather if name == "GatherV2" else of
+
+        patch.setattr(Registry, "lookup", lookup)
 
 
 _add_to_keras(KERAS3, keras3.SEAMS)

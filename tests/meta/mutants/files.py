@@ -302,6 +302,19 @@ def config_forgets_which_half_is_trained(patch):
     in_config(patch, keras_of("keras3").layers.Bidirectional, change)
 
 
+@KERAS3.mutant("layers in a list not followed", "keras-files-hold-layers-in-lists-of-lists",
+               cases=CELLS)  # fmt: skip
+def file_follows_no_list_in_a_list(patch):
+    """<https://github.com/keras-team/keras/issues/20598>"""
+
+    def wrong(healthy, container, *args, **options):
+        if not isinstance(container, dict):
+            container = [one for one in container if not isinstance(one, list)]
+        return healthy(container, *args, **options)
+
+    around(patch, internal("keras3", "saving.saving_lib"), "_save_container_state", wrong)
+
+
 @KERAS3.mutant("weights of an older file not read", FROM_KERAS_2, SAME_AS_KERAS_2)
 def legacy_weights_are_not_read(patch):
     module = internal("keras3", "legacy.saving.legacy_h5_format")

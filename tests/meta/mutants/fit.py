@@ -28,6 +28,7 @@ ONE_ROW = "keras-takes-a-mask-of-one-row-for-all"
 LONGER = "keras-unrolled-layers-take-a-longer-mask"
 ONE_CLASS = "keras-weights-files-are-of-one-class"
 BETWEEN = "keras-layers-between-pass-the-mask-on"
+ANY_TIME = "keras-predict-distributes-over-any-time"
 
 RIGHT = ("masked-right-lstm-from-zero",)
 
@@ -205,6 +206,23 @@ def a_batchs_loss_is_divided_by_all_steps(patch):
 def time_distributed_passes_no_mask_on(patch):
     layer = keras_of("keras2").layers.TimeDistributed
     patch.setattr(layer, "compute_mask", lambda _, inputs, mask=None: None)
+
+
+@KERAS2.mutant("fewer steps than there are", ANY_TIME, cases=("rnn-smallest-from-zero",))
+def time_distributed_takes_the_batch_for_the_time(patch):
+    """What Keras 3 does: docs/upstream/keras-time-distributed-cuts-an-open-time.md."""
+    import tensorflow as tf
+
+    layer = keras_of("keras2").layers.TimeDistributed
+    call = layer.call
+
+    @functools.wraps(call)
+    def wrong(self, inputs, training=None, mask=None):
+        if inputs.shape[1] is None:
+            inputs = inputs[:, : tf.shape(inputs)[0]]
+        return call(self, inputs, training=training, mask=mask)
+
+    patch.setattr(layer, "call", wrong)
 
 
 @KERAS3.mutant("a mask from inside", MASKS_NOTHING,

@@ -539,6 +539,15 @@ def gradients_are_divided_by_the_first_scale(patch):
     )  # fmt: skip
 
 
+@KERAS2.mutant("gradients of a repeated index squared one by one",
+               "keras-adam-sums-gradients-of-a-repeated-index",
+               cases=("rnn-smallest-from-zero",))  # fmt: skip
+def gradients_of_an_index_are_not_summed(patch):
+    """What Keras 3 does: docs/upstream/keras-embedding-gradients-are-not-summed.md."""
+    optimizer = adapters()["keras2"].keras().optimizers.Optimizer
+    patch.setattr(optimizer, "_deduplicate_sparse_grad", lambda self, gradients: gradients)
+
+
 @KERAS2.mutant(TAKEN, BAD_STEPS, COUNTED, SCALES, cases=CASES)
 def no_gradient_is_infinite(patch):
     import tensorflow as tf
