@@ -804,7 +804,7 @@ def test_keras_training_goes_on_from_an_h5_file(adapter, experiment):
     statement="Training of a model goes on from the folder of a SavedModel as if it had never "
     "stopped.",
     formula="model.save('folder'); load_model('folder') goes on where model was",
-    cases=named("trained", "trained-bidirectional"),
+    cases=named("trained"),
     about=BRINGS_A_FOLDER,
     recipe="trained_from_a_folder",
     dtypes=("float32",),
