@@ -147,6 +147,32 @@ def test_keras_steps_have_weights_of_their_own(adapter, experiment):
     assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
 
 
+OF_ROWS = np.array([2, 0, 4, 2], "float32")
+"""As many as there are steps: taken for weights of steps they fit, and make another mean."""
+
+
+@claim(
+    kind="exact",
+    statement="A `sample_weight` of one number for each row weighs all steps of that row, in "
+    "Keras's loss and metrics.",
+    formula="evaluate(x, y, sample_weight=w): loss == mean(error * w[:, None])",
+    cases=named("square"),
+    about=KERAS,
+    recipe="evaluated_with_weights_of_rows",
+    dtypes=("float32",),
+)
+def test_keras_weights_of_rows_weigh_all_their_steps(adapter, experiment):
+    y = np.repeat(ERRORS[:, :, None], experiment.units[0], axis=2).astype(experiment.dtype)
+    found = adapter.evaluated_with_weights_of_rows(experiment, OF_ROWS, y)
+    weighed = ERRORS.mean(axis=1) * OF_ROWS
+    means = {
+        "loss": weighed.mean(),
+        "metric": ERRORS.mean(),
+        "weighted_metric": weighed.sum() / OF_ROWS.sum(),
+    }
+    assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
+
+
 # What is asked of weights and outputs beside a loss
 
 ONE_OF_EACH = named(

@@ -10,6 +10,7 @@ from typing import Any
 from fixtures.adapters import adapters
 from tests.meta.mutants import Catalogue
 from tests.meta.mutants.masks import around, mask_of
+from tests.meta.mutants.models import around as wrapped
 
 KERAS3, KERAS2 = CATALOGUES = tuple(Catalogue(adapter) for adapter in ("keras3", "keras2"))
 
@@ -17,6 +18,7 @@ DATASETS = "keras-stateful-models-take-datasets"
 SMALLER = "keras-fit-takes-a-smaller-last-batch"
 LOSS = "keras-loss-is-the-mean-of-a-batchs-counted-steps"
 METRICS = "keras-metrics-are-the-mean-of-all-counted-steps"
+OF_ROWS = "keras-weights-of-rows-weigh-all-their-steps"
 NESTED = "keras-nested-models-pass-the-mask-on"
 EACH_PART = "keras-time-distributed-hands-each-part-its-mask"
 MAKES_A_MASK = "keras-2-time-distributed-masking-makes-a-mask"
@@ -198,6 +200,23 @@ def a_batchs_loss_is_divided_by_all_steps(patch):
         utils, "apply_valid_mask",
         lambda losses, weights, mask, _: utils.apply_mask(losses, weights, mask),
     )  # fmt: skip
+
+
+# Where Keras 2 alone has a mutant, Keras 3 fails as it is.
+
+
+@KERAS2.mutant("weights of rows taken for those of steps", OF_ROWS, cases=("square",))
+def a_loss_weighs_steps_by_the_weights_of_rows(patch):
+    import tensorflow as tf
+
+    utils = sys.modules[keras_of("keras2").losses.Loss.__module__].losses_utils
+
+    def wrong(healthy, losses, sample_weight=None, **options):
+        if sample_weight is not None and len(sample_weight.shape) < len(losses.shape):
+            sample_weight = tf.ones_like(losses) * tf.cast(sample_weight, losses.dtype)
+        return healthy(losses, sample_weight, **options)
+
+    wrapped(patch, utils, "compute_weighted_loss", wrong)
 
 
 @KERAS2.mutant("mask lost on the way", MAKES_A_MASK, BETWEEN,
