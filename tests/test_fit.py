@@ -109,6 +109,31 @@ def test_keras_metrics_are_the_mean_of_all_counted_steps(adapter, experiment):
     assert_same_bits(found, {"metric": mean, "weighted_metric": mean})
 
 
+EIGHT = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]], bool)
+"""So many steps count."""
+
+LABELS = np.array([[1, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1]], "float32")
+"""Two of the steps that count, and all others, are ones."""
+
+
+@claim(
+    kind="exact",
+    statement="Under a mask Keras's metrics that count, or that are no plain mean, leave out the "
+    "steps that do not count.",
+    formula="FalseNegatives == sum(missed * mask); rmse == sqrt(sum(error**2 * mask) / sum(mask))",
+    cases=named("square"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_metrics_of_all_kinds_heed_the_mask(adapter, experiment):
+    units, counted = experiment.units[0], LABELS[EIGHT]
+    y = np.repeat(LABELS[:, :, None], units, axis=2)
+    found = adapter.metrics_under_a_mask(experiment, EIGHT, y)
+    expected = {"misses": counted.sum() * units, "rmse": np.sqrt(counted.mean())}
+    expected |= {f"weighted_{name}": value for name, value in expected.items()}
+    assert_same_bits(found, {name: whole(one, found["rmse"]) for name, one in expected.items()})
+
+
 @claim(
     kind="structure",
     statement="A layer under a mask is trained by Keras's CTC loss: every weight moves.",

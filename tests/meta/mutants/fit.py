@@ -18,6 +18,7 @@ DATASETS = "keras-stateful-models-take-datasets"
 SMALLER = "keras-fit-takes-a-smaller-last-batch"
 LOSS = "keras-loss-is-the-mean-of-a-batchs-counted-steps"
 METRICS = "keras-metrics-are-the-mean-of-all-counted-steps"
+ALL_KINDS = "keras-metrics-of-all-kinds-heed-the-mask"
 OF_ROWS = "keras-weights-of-rows-weigh-all-their-steps"
 NESTED = "keras-nested-models-pass-the-mask-on"
 EACH_PART = "keras-time-distributed-hands-each-part-its-mask"
@@ -203,6 +204,17 @@ def a_batchs_loss_is_divided_by_all_steps(patch):
 
 
 # Where Keras 2 alone has a mutant, Keras 3 fails as it is.
+
+
+@KERAS2.mutant("metrics that count ignore the mask", ALL_KINDS, cases=("square",))
+def metrics_that_are_no_plain_mean_ignore_the_mask(patch):
+    metrics = keras_of("keras2").metrics
+
+    def wrong(healthy, self, y, predicted, sample_weight=None):
+        return healthy(self, y, predicted)
+
+    for one in (metrics.FalseNegatives, metrics.RootMeanSquaredError):
+        wrapped(patch, one, "update_state", wrong)
 
 
 @KERAS2.mutant("weights of rows taken for those of steps", OF_ROWS, cases=("square",))
