@@ -60,6 +60,19 @@ def test_keras_fit_takes_a_smaller_last_batch(adapter, experiment):
     assert_same_bits(found, {"bias": np.array([bias], experiment.dtype), "others": others})
 
 
+@claim(
+    kind="structure",
+    statement="An epoch of `fit` of a generator counts as many steps as there are batches.",
+    formula="fit(generator of 2 batches); optimizer.iterations == 2",
+    cases=named("rnn-smallest"),
+    about=KERAS,
+    recipe="steps_of_an_epoch",
+    dtypes=("float32",),
+)
+def test_keras_fit_counts_a_step_for_each_batch(adapter, experiment):
+    assert_structure(adapter.steps_of_an_epoch(experiment, batches=2), 2)
+
+
 # What a mask does to a loss and to metrics
 
 MASK = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]], bool)
