@@ -251,6 +251,20 @@ def test_keras_layers_penalise_their_outputs(adapter, experiment):
 
 
 @claim(
+    kind="exact",
+    statement="The penalty of a layer's outputs is the mean over rows: a larger batch does not "
+    "weigh more.",
+    formula="LSTM(units, activity_regularizer=L1(1)): layer.losses == [sum(abs(h)) / batch]",
+    cases=named("smallest", "gru-smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_penalties_of_outputs_are_means_of_rows(adapter, experiment):
+    penalty, output = adapter.penalty_of_outputs(experiment, rows=4)
+    assert_same_bits(whole(penalty, output), whole(np.abs(output).sum() / 4, output))
+
+
+@claim(
     kind="structure",
     statement="After a step of training every weight is as its constraint says: of both "
     "directions, and of a step layer inside `RNN`.",

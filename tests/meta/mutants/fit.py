@@ -20,6 +20,7 @@ LOSS = "keras-loss-is-the-mean-of-a-batchs-counted-steps"
 METRICS = "keras-metrics-are-the-mean-of-all-counted-steps"
 ALL_KINDS = "keras-metrics-of-all-kinds-heed-the-mask"
 OF_ROWS = "keras-weights-of-rows-weigh-all-their-steps"
+PENALTIES = "keras-penalties-of-outputs-are-means-of-rows"
 NESTED = "keras-nested-models-pass-the-mask-on"
 EACH_PART = "keras-time-distributed-hands-each-part-its-mask"
 MAKES_A_MASK = "keras-2-time-distributed-masking-makes-a-mask"
@@ -229,6 +230,24 @@ def a_loss_weighs_steps_by_the_weights_of_rows(patch):
         return healthy(losses, sample_weight, **options)
 
     wrapped(patch, utils, "compute_weighted_loss", wrong)
+
+
+@KERAS3.mutant("penalties of outputs grow with the batch", PENALTIES, cases=("gru-smallest",))
+def a_penalty_is_not_divided_by_the_rows(patch):
+    """<https://github.com/keras-team/keras/issues/22018>"""
+    module = sys.modules[keras_of("keras3").layers.Layer.__module__]
+    patch.setattr(module.ops, "divide_no_nan", lambda penalty, _: penalty)
+
+
+@KERAS2.mutant("penalties of outputs grow with the batch", PENALTIES, cases=("gru-smallest",))
+def a_penalty_is_a_sum_over_rows(patch):
+    """<https://github.com/keras-team/keras/issues/22018>"""
+
+    def wrong(_, self, inputs, outputs):
+        if self.activity_regularizer is not None:
+            self.add_loss(self.activity_regularizer(outputs))
+
+    wrapped(patch, keras_of("keras2").layers.Layer, "_handle_activity_regularization", wrong)
 
 
 @KERAS2.mutant("mask lost on the way", MAKES_A_MASK, BETWEEN,
