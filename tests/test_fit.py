@@ -211,6 +211,23 @@ def test_keras_weights_of_rows_weigh_all_their_steps(adapter, experiment):
     assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
 
 
+@claim(
+    kind="exact",
+    statement="A `class_weight` weighs each step by the weight of its own class.",
+    formula="fit(x, y, class_weight=weights): loss == mean(error * weights[class])",
+    cases=named("one-unit"),
+    about=KERAS,
+    recipe="fit_with_weights_of_classes",
+    dtypes=("float32",),
+)
+def test_keras_class_weights_weigh_each_step(adapter, experiment):
+    y = np.array([[1, 2, 2, 0], [2, 1, 0, 1]], experiment.dtype)
+    weights = {0: 1.0, 1: 2.0, 2: 4.0}
+    mean = np.mean([one * weights[one] for one in y.ravel()])
+    found = adapter.fit_with_weights_of_classes(experiment, weights, y[..., None])
+    assert_same_bits(found, np.array([mean], found.dtype))
+
+
 # What is asked of weights and outputs beside a loss
 
 ONE_OF_EACH = named(

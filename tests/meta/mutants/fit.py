@@ -20,6 +20,7 @@ LOSS = "keras-loss-is-the-mean-of-a-batchs-counted-steps"
 METRICS = "keras-metrics-are-the-mean-of-all-counted-steps"
 ALL_KINDS = "keras-metrics-of-all-kinds-heed-the-mask"
 OF_ROWS = "keras-weights-of-rows-weigh-all-their-steps"
+CLASSES = "keras-class-weights-weigh-each-step"
 PENALTIES = "keras-penalties-of-outputs-are-means-of-rows"
 NESTED = "keras-nested-models-pass-the-mask-on"
 EACH_PART = "keras-time-distributed-hands-each-part-its-mask"
@@ -230,6 +231,14 @@ def a_loss_weighs_steps_by_the_weights_of_rows(patch):
         return healthy(losses, sample_weight, **options)
 
     wrapped(patch, utils, "compute_weighted_loss", wrong)
+
+
+@KERAS2.mutant("weights of classes ignored", CLASSES, cases=("one-unit",))
+def fit_ignores_the_weights_of_classes(patch):
+    def wrong(healthy, self, *args, class_weight=None, **options):
+        return healthy(self, *args, **options)
+
+    wrapped(patch, keras_of("keras2").Model, "fit", wrong)
 
 
 @KERAS3.mutant("penalties of outputs grow with the batch", PENALTIES, cases=("gru-smallest",))
