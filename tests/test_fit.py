@@ -60,6 +60,19 @@ def test_keras_fit_takes_a_smaller_last_batch(adapter, experiment):
     assert_same_bits(found, {"bias": np.array([bias], experiment.dtype), "others": others})
 
 
+@claim(
+    kind="structure",
+    statement="An epoch of `fit` of a generator counts as many steps as there are batches.",
+    formula="fit(generator of 2 batches); optimizer.iterations == 2",
+    cases=named("rnn-smallest"),
+    about=KERAS,
+    recipe="steps_of_an_epoch",
+    dtypes=("float32",),
+)
+def test_keras_fit_counts_a_step_for_each_batch(adapter, experiment):
+    assert_structure(adapter.steps_of_an_epoch(experiment, batches=2), 2)
+
+
 # What a mask does to a loss and to metrics
 
 MASK = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]], bool)
@@ -109,6 +122,31 @@ def test_keras_metrics_are_the_mean_of_all_counted_steps(adapter, experiment):
     assert_same_bits(found, {"metric": mean, "weighted_metric": mean})
 
 
+EIGHT = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]], bool)
+"""So many steps count."""
+
+LABELS = np.array([[1, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1]], "float32")
+"""Two of the steps that count, and all others, are ones."""
+
+
+@claim(
+    kind="exact",
+    statement="Under a mask Keras's metrics that count, or that are no plain mean, leave out the "
+    "steps that do not count.",
+    formula="FalseNegatives == sum(missed * mask); rmse == sqrt(sum(error**2 * mask) / sum(mask))",
+    cases=named("square"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_metrics_of_all_kinds_heed_the_mask(adapter, experiment):
+    units, counted = experiment.units[0], LABELS[EIGHT]
+    y = np.repeat(LABELS[:, :, None], units, axis=2)
+    found = adapter.metrics_under_a_mask(experiment, EIGHT, y)
+    expected = {"misses": counted.sum() * units, "rmse": np.sqrt(counted.mean())}
+    expected |= {f"weighted_{name}": value for name, value in expected.items()}
+    assert_same_bits(found, {name: whole(one, found["rmse"]) for name, one in expected.items()})
+
+
 @claim(
     kind="structure",
     statement="A layer under a mask is trained by Keras's CTC loss: every weight moves.",
@@ -145,6 +183,49 @@ def test_keras_steps_have_weights_of_their_own(adapter, experiment):
         "weighted_metric": (ERRORS * WEIGHTS).sum() / WEIGHTS.sum(),
     }
     assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
+
+
+OF_ROWS = np.array([2, 0, 4, 2], "float32")
+"""As many as there are steps: taken for weights of steps they fit, and make another mean."""
+
+
+@claim(
+    kind="exact",
+    statement="A `sample_weight` of one number for each row weighs all steps of that row, in "
+    "Keras's loss and metrics.",
+    formula="evaluate(x, y, sample_weight=w): loss == mean(error * w[:, None])",
+    cases=named("square"),
+    about=KERAS,
+    recipe="evaluated_with_weights_of_rows",
+    dtypes=("float32",),
+)
+def test_keras_weights_of_rows_weigh_all_their_steps(adapter, experiment):
+    y = np.repeat(ERRORS[:, :, None], experiment.units[0], axis=2).astype(experiment.dtype)
+    found = adapter.evaluated_with_weights_of_rows(experiment, OF_ROWS, y)
+    weighed = ERRORS.mean(axis=1) * OF_ROWS
+    means = {
+        "loss": weighed.mean(),
+        "metric": ERRORS.mean(),
+        "weighted_metric": weighed.sum() / OF_ROWS.sum(),
+    }
+    assert_same_bits(found, {name: whole(mean, found["loss"]) for name, mean in means.items()})
+
+
+@claim(
+    kind="exact",
+    statement="A `class_weight` weighs each step by the weight of its own class.",
+    formula="fit(x, y, class_weight=weights): loss == mean(error * weights[class])",
+    cases=named("one-unit"),
+    about=KERAS,
+    recipe="fit_with_weights_of_classes",
+    dtypes=("float32",),
+)
+def test_keras_class_weights_weigh_each_step(adapter, experiment):
+    y = np.array([[1, 2, 2, 0], [2, 1, 0, 1]], experiment.dtype)
+    weights = {0: 1.0, 1: 2.0, 2: 4.0}
+    mean = np.mean([one * weights[one] for one in y.ravel()])
+    found = adapter.fit_with_weights_of_classes(experiment, weights, y[..., None])
+    assert_same_bits(found, np.array([mean], found.dtype))
 
 
 # What is asked of weights and outputs beside a loss
@@ -184,6 +265,20 @@ def test_keras_regularizers_are_of_every_weight(adapter, experiment):
 )
 def test_keras_layers_penalise_their_outputs(adapter, experiment):
     assert_structure(adapter.penalised_outputs(experiment), experiment.directions)
+
+
+@claim(
+    kind="exact",
+    statement="The penalty of a layer's outputs is the mean over rows: a larger batch does not "
+    "weigh more.",
+    formula="LSTM(units, activity_regularizer=L1(1)): layer.losses == [sum(abs(h)) / batch]",
+    cases=named("smallest", "gru-smallest"),
+    about=KERAS,
+    dtypes=("float32",),
+)
+def test_keras_penalties_of_outputs_are_means_of_rows(adapter, experiment):
+    penalty, output = adapter.penalty_of_outputs(experiment, rows=4)
+    assert_same_bits(whole(penalty, output), whole(np.abs(output).sum() / 4, output))
 
 
 @claim(

@@ -10,6 +10,7 @@ from typing import Any
 from fixtures.adapters import adapters
 from tests.meta.mutants import Catalogue
 from tests.meta.mutants.masks import around, mask_of
+from tests.meta.mutants.models import around as wrapped
 
 KERAS3, KERAS2 = CATALOGUES = tuple(Catalogue(adapter) for adapter in ("keras3", "keras2"))
 
@@ -17,6 +18,10 @@ DATASETS = "keras-stateful-models-take-datasets"
 SMALLER = "keras-fit-takes-a-smaller-last-batch"
 LOSS = "keras-loss-is-the-mean-of-a-batchs-counted-steps"
 METRICS = "keras-metrics-are-the-mean-of-all-counted-steps"
+ALL_KINDS = "keras-metrics-of-all-kinds-heed-the-mask"
+OF_ROWS = "keras-weights-of-rows-weigh-all-their-steps"
+CLASSES = "keras-class-weights-weigh-each-step"
+PENALTIES = "keras-penalties-of-outputs-are-means-of-rows"
 NESTED = "keras-nested-models-pass-the-mask-on"
 EACH_PART = "keras-time-distributed-hands-each-part-its-mask"
 MAKES_A_MASK = "keras-2-time-distributed-masking-makes-a-mask"
@@ -199,6 +204,60 @@ def a_batchs_loss_is_divided_by_all_steps(patch):
         utils, "apply_valid_mask",
         lambda losses, weights, mask, _: utils.apply_mask(losses, weights, mask),
     )  # fmt: skip
+
+
+# Where Keras 2 alone has a mutant, Keras 3 fails as it is.
+
+
+@KERAS2.mutant("metrics that count ignore the mask", ALL_KINDS, cases=("square",))
+def metrics_that_are_no_plain_mean_ignore_the_mask(patch):
+    metrics = keras_of("keras2").metrics
+
+    def wrong(healthy, self, y, predicted, sample_weight=None):
+        return healthy(self, y, predicted)
+
+    for one in (metrics.FalseNegatives, metrics.RootMeanSquaredError):
+        wrapped(patch, one, "update_state", wrong)
+
+
+@KERAS2.mutant("weights of rows taken for those of steps", OF_ROWS, cases=("square",))
+def a_loss_weighs_steps_by_the_weights_of_rows(patch):
+    import tensorflow as tf
+
+    utils = sys.modules[keras_of("keras2").losses.Loss.__module__].losses_utils
+
+    def wrong(healthy, losses, sample_weight=None, **options):
+        if sample_weight is not None and len(sample_weight.shape) < len(losses.shape):
+            sample_weight = tf.ones_like(losses) * tf.cast(sample_weight, losses.dtype)
+        return healthy(losses, sample_weight, **options)
+
+    wrapped(patch, utils, "compute_weighted_loss", wrong)
+
+
+@KERAS2.mutant("weights of classes ignored", CLASSES, cases=("one-unit",))
+def fit_ignores_the_weights_of_classes(patch):
+    def wrong(healthy, self, *args, class_weight=None, **options):
+        return healthy(self, *args, **options)
+
+    wrapped(patch, keras_of("keras2").Model, "fit", wrong)
+
+
+@KERAS3.mutant("penalties of outputs grow with the batch", PENALTIES, cases=("gru-smallest",))
+def a_penalty_is_not_divided_by_the_rows(patch):
+    """<https://github.com/keras-team/keras/issues/22018>"""
+    module = sys.modules[keras_of("keras3").layers.Layer.__module__]
+    patch.setattr(module.ops, "divide_no_nan", lambda penalty, _: penalty)
+
+
+@KERAS2.mutant("penalties of outputs grow with the batch", PENALTIES, cases=("gru-smallest",))
+def a_penalty_is_a_sum_over_rows(patch):
+    """<https://github.com/keras-team/keras/issues/22018>"""
+
+    def wrong(_, self, inputs, outputs):
+        if self.activity_regularizer is not None:
+            self.add_loss(self.activity_regularizer(outputs))
+
+    wrapped(patch, keras_of("keras2").layers.Layer, "_handle_activity_regularization", wrong)
 
 
 @KERAS2.mutant("mask lost on the way", MAKES_A_MASK, BETWEEN,
