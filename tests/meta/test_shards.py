@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from fixtures.claims import all_claims
 from fixtures.errors import BadInput
 from fixtures.plugin.sharding import shard_of, shares, weight_of
 from fixtures.records.merge import merge
@@ -156,6 +157,18 @@ def test_a_claim_is_slow_where_each_of_its_checks_is(tmp_path):
     path.write_text(json.dumps(a_record(*checks)))
     keep_seconds(read(path), kept, slow)
     assert slow_claims(slow) == {("slow", "numpy")}
+
+
+def test_a_claim_is_as_slow_as_the_run_that_it_shares(tmp_path):
+    """Both claims look at what one recipe returns, which the first of them has made."""
+    path, kept, slow = (tmp_path / name for name in ("run.json", "seconds.json", "slow.json"))
+    first, second = (
+        one.id for one in all_claims().values() if one.recipe == "trained_with_clipnorm"
+    )
+    checks = [a_check(first, seconds=0.5), a_check(second, seconds=0.01)]
+    path.write_text(json.dumps(a_record(*checks)))
+    keep_seconds(read(path), kept, slow)
+    assert slow_claims(slow) == {(first, "numpy"), (second, "numpy")}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}'])
