@@ -77,8 +77,8 @@ def test_litert_operator_is_keras_2s_lstm(recipe, oracle):
 
 @claim(
     kind="rounding",
-    statement="That operator begins each call where the call before has ended, and at zero only "
-    "after `reset_all_variables`.",
+    statement="LiteRT's operator for a whole LSTM begins each call where the call before has "
+    "ended, and at zero only after `reset_all_variables`.",
     formula="invoke(x); invoke(x) == LSTM([x; x])[:, time:]; reset_all_variables(); invoke(x)",
     cases=named("smallest-from-zero", "one-feature"),
     about=OF_KERAS2,
