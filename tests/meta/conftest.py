@@ -68,6 +68,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--once` one mutant stands for all that a claim must catch."""
+    if not config.option.once:
+        return
+    from tests.meta.kill_matrix import first_of_each_claim
+    from tests.meta.mutants import Mutant
+
+    def mutant_of(item: pytest.Item) -> object:
+        callspec = getattr(item, "callspec", None)
+        return callspec.params.get("mutant") if callspec else None
+
+    given = [mutant for mutant in map(mutant_of, items) if isinstance(mutant, Mutant)]
+    left_out = {one.name for one in given} - {one.name for one in first_of_each_claim(given)}
+    kept, left = [], []
+    for item in items:
+        (left if getattr(mutant_of(item), "name", "") in left_out else kept).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
 def need(adapter: str) -> None:
     """Skips the test, with the reason, where this adapter cannot run."""
     if reason := every_adapter()[adapter].cannot_run():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,7 @@ from fixtures.claims import (
     all_claims,
     cases_of,
     checked_in_every_mode,
+    not_applicable,
     not_applicable_on,
     not_checked_here,
     test_of,
@@ -102,6 +103,24 @@ def forget(mutant: Mutant) -> None:
     every_adapter()[mutant.adapter].forget()
 
 
+def not_on_this_machine(claim: str, mutant: Mutant) -> str | None:
+    """What this machine has not, or has, for which the claim is not checked here."""
+    return every_adapter()[mutant.adapter].lacks_here(all_claims()[claim].recipe)
+
+
+def first_of_each_claim(every: Iterable[Mutant]) -> list[Mutant]:
+    """Of the mutants that can be tried here the first that each claim must catch."""
+    caught: set[str] = set()
+    chosen = []
+    for mutant in every:
+        if every_adapter()[mutant.adapter].cannot_run() is None:
+            here = {one for one in mutant.caught_by if not not_on_this_machine(one, mutant)}
+            if here - caught:
+                chosen.append(mutant)
+            caught |= here
+    return chosen
+
+
 def _checks(one: Claim, mutant: Mutant, everything: bool) -> Iterator[tuple[Case, str]]:
     applicable = worth_trying(one, mutant.adapter)
 
@@ -137,7 +156,12 @@ def worth_trying(one: Claim, adapter: str) -> list[tuple[Case, str]]:
 
 
 def _checked(one: Claim, adapter: str) -> list[tuple[Case, str]]:
-    if not_checked_here(one, adapter):
+    return [] if not_checked_here(one, adapter) else _applicable(one, adapter)
+
+
+def _applicable(one: Claim, adapter: str) -> list[tuple[Case, str]]:
+    """What the claim is checked on by a machine that has what it takes."""
+    if not_applicable(one, adapter):
         return []
     return [
         (case, dtype)
@@ -155,7 +179,7 @@ def fails_anyway(claim: str) -> bool:
         known_failure(one, name, *pair)
         for name, adapter in core().items()
         if adapter.cannot_run() is None
-        for pair in _checked(one, name)
+        for pair in _applicable(one, name)
     ]
     return bool(found) and all(failure and not failure.exception for failure in found)
 

@@ -18,6 +18,8 @@ from tests.meta.conftest import WHOLE, need
 from tests.meta.kill_matrix import (
     PROPERTY,
     fails_anyway,
+    first_of_each_claim,
+    not_on_this_machine,
     report,
     row,
     row_of,
@@ -64,11 +66,6 @@ def test_mutant_is_caught(
     assert let_pass == dict.fromkeys(let_pass, "caught")
 
 
-def not_on_this_machine(claim: str, mutant: Mutant) -> str | None:
-    """What this machine has not, or has, for which the claim is not checked here."""
-    return every_adapter()[mutant.adapter].lacks_here(all_claims()[claim].recipe)
-
-
 def test_every_mutant_names_a_claim() -> None:
     assert [mutant.name for mutant in mutants() if not mutant.caught_by] == []
 
@@ -78,6 +75,18 @@ def frameworks() -> None:
     """Those of the README: without one nobody can tell which claims it fails by itself."""
     for name in core():
         need(name)
+
+
+def test_with_once_every_claim_is_seen_to_catch_a_mutant() -> None:
+    tried = [one for one in mutants() if every_adapter()[one.adapter].cannot_run() is None]
+    chosen = first_of_each_claim(mutants())
+    assert len(chosen) < len(tried) / 2
+    missed = {claim for one in tried for claim in one.caught_by} - {
+        claim for one in chosen for claim in one.caught_by
+    }
+    assert all(
+        not_on_this_machine(claim, one) for one in tried for claim in missed & {*one.caught_by}
+    )
 
 
 @pytest.mark.usefixtures("frameworks")

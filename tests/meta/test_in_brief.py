@@ -1,4 +1,5 @@
-"""`--quick`: every claim on every adapter on which it does not take long, on one telling case."""
+"""`--once`: every claim on one telling case of every adapter and mode; `--quick`: in no mode, and
+without what takes long."""
 
 from __future__ import annotations
 
@@ -7,9 +8,16 @@ import re
 
 import pytest
 
-from fixtures.adapters import core
+from fixtures.adapters import core, in_a_mode
 from fixtures.cases import DTYPES, named_cases
-from fixtures.claims import all_claims, cases_of, not_applicable_on, not_checked_here, telling
+from fixtures.claims import (
+    Claim,
+    all_claims,
+    cases_of,
+    not_applicable_on,
+    not_checked_here,
+    telling,
+)
 from fixtures.plugin.scheduling import parts_of
 from fixtures.records.seconds import slow_claims
 from tests.meta.conftest import CLAIMS, ROOT, Project
@@ -52,17 +60,30 @@ def test_telling_cases_come_before_simple_ones(names, chosen):
     assert [(case.name, dtype) for case, dtype in found] == list(expected)
 
 
-def test_every_claim_that_is_not_slow_is_checked_wherever_it_applies():
-    """What pytest collects of the real checkout, against what there is to check."""
+def collected(*arguments: str) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """What pytest collects of the real checkout: cases and dtypes by test and adapter."""
     result = Project(ROOT).pytest(
-        "-all", "--quick", "--collect-only", "-q", "-p", "no:cacheprovider"
+        "-all", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments
     )
     assert result.returncode == 0, result.stdout
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for nodeid in re.findall(r"^tests/\S+::\S+\[\S+\]$", result.stdout, re.MULTILINE):
         test, adapter, case, dtype = parts_of(nodeid)
         found.setdefault((test.rpartition("::")[2], adapter), []).append((case, dtype))
-    assert not [adapter for _, adapter in found if ":" in adapter], "a mode takes long to enter"
+    return found
+
+
+def applicable(one: Claim, name: str) -> set[tuple[str, str]]:
+    return {
+        (case.name, dtype)
+        for case, dtype in cases_of(one)
+        if not (not_checked_here(one, name) or not_applicable_on(one, name, case, dtype))
+    }
+
+
+def test_every_claim_that_is_not_slow_is_checked_wherever_it_applies():
+    found = collected("--quick")
+    assert not [adapter for _, adapter in found if in_a_mode(adapter)], "a mode takes long to enter"
     running = [name for name, one in core().items() if not one.cannot_run()]
     for one in all_claims().values():
         for name in running:
@@ -70,41 +91,50 @@ def test_every_claim_that_is_not_slow_is_checked_wherever_it_applies():
                 assert (one.test, name) not in found
                 continue
             chosen = found[one.test, name]
-            applicable = {
-                (case.name, dtype)
-                for case, dtype in cases_of(one)
-                if not (not_checked_here(one, name) or not_applicable_on(one, name, case, dtype))
-            }
             assert len(chosen) == 1
-            assert set(chosen) <= (applicable or set(chosen))
+            assert set(chosen) <= (applicable(one, name) or set(chosen))
+
+
+def test_once_checks_every_claim_wherever_it_is_checked_without():
+    claims = {one.test: one for one in all_claims().values()}
+    found, whole = (
+        {key: chosen for key, chosen in collected(*arguments).items() if key[0] in claims}
+        for arguments in (["--once"], [])
+    )
+    assert found.keys() == whole.keys()
+    for (test, adapter), chosen in found.items():
+        assert len(chosen) == 1
+        assert set(chosen) <= (applicable(claims[test], adapter) or set(chosen))
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-def test_a_quick_run_says_so_and_what_it_left_out(project: Project, workers):
-    result = project.pytest("--quick", "--record=run.json", *workers)
+@pytest.mark.parametrize("option", ["--once", "--quick"])
+def test_a_run_in_brief_says_so_and_what_it_left_out(project: Project, option, workers):
+    result = project.pytest(option, "--record=run.json", *workers)
     assert result.returncode == 0, result.stdout
     run = json.loads((project.path / "run.json").read_text())
-    assert "--quick" in run["options"]
+    assert option in run["options"]
     assert (run["selected"], run["deselected"], run["complete"]) == (3, 4, True)
     assert sorted((one["claim"], one["case"], one["dtype"]) for one in run["checks"]) == [
         ("it-holds", "smallest", "float32"),
         ("it-is-rounded", "smallest", "float32"),
         ("it-is-torchs", "smallest", "float32"),
     ]
-    assert "--quick checks each claim once on an adapter" in result.stdout
+    assert f"{option} checks each claim once on an adapter" in result.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "checked"),
     [
-        ((), ["it-is-rounded", "it-is-torchs"]),
-        (("--claim", "it-*"), ["it-holds", "it-is-rounded", "it-is-torchs"]),
+        (("--quick",), ["it-is-rounded", "it-is-torchs"]),
+        (("--quick", "--claim", "it-*"), ["it-holds", "it-is-rounded", "it-is-torchs"]),
+        (("--once",), ["it-holds", "it-is-rounded", "it-is-torchs"]),
     ],
-    ids=["all", "named"],
+    ids=["quick", "named", "once"],
 )
 def test_a_slow_claim_is_left_out_unless_it_is_named(project: Project, arguments, checked):
     project.write("fixtures/data/slow-claims.json", '{"it-holds": ["numpy"]}')
-    assert project.pytest("--quick", "--record=run.json", *arguments).returncode == 0
+    assert project.pytest("--record=run.json", *arguments).returncode == 0
     run = json.loads((project.path / "run.json").read_text())
     assert sorted(one["claim"] for one in run["checks"]) == checked
 
@@ -132,7 +162,7 @@ def test_a_known_failure_that_was_left_out_is_not_missed(project: Project):
     assert project.pytest("--quick").returncode == 0
 
 
-@pytest.mark.parametrize(("arguments", "count"), [((), 4), (("--quick",), 1),
+@pytest.mark.parametrize(("arguments", "count"), [((), 4), (("--quick",), 1), (("--once",), 1),
                                                   (("--quick", "--fuzz", "1"), 4)])  # fmt: skip
 def test_one_part_of_the_random_cases_is_drawn(project: Project, arguments, count):
     project.write("tests/test_random.py", (ROOT / "tests/test_random.py").read_text())
