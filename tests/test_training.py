@@ -15,7 +15,14 @@ from dataclasses import replace
 import numpy as np
 
 from fixtures.cases import named
-from fixtures.cases.training import PLAIN_ADAM, trainings
+from fixtures.cases.training import (
+    PENALTY,
+    PLAIN_ADAM,
+    RATE_OF_A_BIAS,
+    ROWS,
+    TO_LEARN,
+    trainings,
+)
 from fixtures.checks.compare import (
     assert_different,
     assert_each_within_rounding,
@@ -35,6 +42,18 @@ KERAS_3 = About(
 KERAS_2 = About(
     lambda one: one.interface == "keras" and hasattr(one, "trained_by_legacy"),
     because="it is about Keras 2, which has optimizers of two kinds",
+)
+HAS_A_REMAT_SCOPE = About(
+    lambda one: hasattr(one, "trained_recomputed"),
+    because="it is about Keras 3's RematScope",
+)
+AVERAGES_LATER = About(
+    lambda one: one.interface == "torch" or KERAS_3.picks(one),
+    because="it is about torch's and Keras 3's moving averages of weights",
+)
+AVERAGES_FROM_THE_START = About(
+    lambda one: one.interface == "tf1" or KERAS_2.picks(one),
+    because="it is about Keras 2's and TensorFlow 1's moving averages of weights",
 )
 SCALES_LOSSES = About(
     lambda one: one.interface in ("torch", "keras"),
@@ -482,6 +501,140 @@ def test_keras_3_accumulated_gradients_are_those_of_all(recipe, adapter, experim
     adam = trainings(experiment.dtype, adapter.own_adam)["adam"]
     expected = expected_of(experiment, adam, run_cache)
     assert_within_rounding(recipe("trained_by_parts"), expected.weights[1])
+
+
+@claim(
+    kind="exact",
+    statement="Moving averages of weights, torch's `AveragedModel` and Keras 3's `use_ema`, begin "
+    "with the weights after the first step.",
+    formula="a[1] = w[1]; a[k] = m * a[k - 1] + (1 - m) * w[k]",
+    cases=named("smallest"),
+    about=AVERAGES_LATER,
+    recipe="averages_of_training",
+    dtypes=("float32",),
+)
+def test_averages_begin_after_the_first_step(adapter, experiment):
+    y, steps = weights_of_a_bias(experiment)
+    found = adapter.averages_of_training(experiment, y)
+    assert_same_bits(found, {"predicted": halfway(steps[0], steps[1:], experiment)})
+
+
+@claim(
+    kind="exact",
+    statement="Keras 2's and TensorFlow 1's moving averages of weights begin with the weights "
+    "before the first step.",
+    formula="a[0] = w[0]; a[k] = m * a[k - 1] + (1 - m) * w[k]",
+    cases=named("smallest"),
+    about=AVERAGES_FROM_THE_START,
+    recipe="averages_of_training",
+    dtypes=("float32",),
+)
+def test_averages_begin_before_the_first_step(adapter, experiment):
+    y, steps = weights_of_a_bias(experiment)
+    found = adapter.averages_of_training(experiment, y)
+    assert_same_bits(found, {"predicted": halfway(0.0, steps, experiment)})
+
+
+@claim(
+    kind="exact",
+    statement="With `ema_overwrite_frequency=2` the moving averages of Keras's `use_ema` take the "
+    "place of the weights after every second step, and training goes on from them.",
+    formula="w[2] = a[2]; w[3] = w[2] - rate * gradient(w[2])",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="overwritten_by_averages",
+    dtypes=("float32",),
+)
+def test_keras_averages_overwrite_the_weights(adapter, experiment):
+    y, (first, second, _) = weights_of_a_bias(experiment)
+    start = [first] if KERAS_3.picks(adapter) else [0.0, first]
+    [average] = halfway(start[0], [*start[1:], second], experiment)
+    third = (average + y[4:].mean()) / 2
+    found = adapter.overwritten_by_averages(experiment, y)
+    assert_same_bits(found, {"predicted": halfway(average, [third], experiment)})
+
+
+def weights_of_a_bias(experiment):
+    """Six targets, and what a bias that starts at zero is after each of three steps of two."""
+    y, bias, steps = TO_LEARN[:6, None].astype(experiment.dtype), 0.0, []
+    for rows in (slice(0, 2), slice(2, 4), slice(4, 6)):
+        bias += (y[rows].mean() - bias) / 2
+        steps.append(bias)
+    return y, steps
+
+
+def halfway(start, weights, experiment):
+    """The moving average with a momentum of a half."""
+    for one in weights:
+        start = (start + one) / 2
+    return np.array([start], experiment.dtype)
+
+
+@claim(
+    kind="exact",
+    statement="Two replicas in a `MirroredStrategy`, each given half of a batch, train as one "
+    "model on the whole: the loss is the mean of all rows, and a penalty counts once.",
+    formula="MirroredStrategy of 2: bias -= rate * (2 * mean(bias - y) + 2 * penalty * bias)",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="fit_by_replicas",
+    dtypes=("float32",),
+)
+def test_keras_replicas_train_as_one(recipe):
+    bias = 0.0
+    for y in np.split(TO_LEARN, len(TO_LEARN) // ROWS):
+        bias -= RATE_OF_A_BIAS * 2 * ((bias - y).mean() + PENALTY * bias)
+    assert_same_bits(
+        {"bias": recipe("fit_by_replicas")["even"]}, {"bias": np.array([bias], "float32")}
+    )
+
+
+@claim(
+    kind="exact",
+    statement="Of a batch that two replicas cannot share evenly each replica's mean counts for a "
+    "half: of three rows the third as much as the other two together.",
+    formula="bias -= rate * (mean(bias - y[:2]) + mean(bias - y[2:]))",
+    cases=named("smallest"),
+    about=KERAS,
+    recipe="fit_by_replicas",
+    dtypes=("float32",),
+)
+def test_keras_replicas_count_alike_whatever_their_rows(recipe):
+    bias = 0.0
+    for first, second in (TO_LEARN[0:2], TO_LEARN[2:4]), (TO_LEARN[4:6], TO_LEARN[6:7]):
+        bias -= RATE_OF_A_BIAS * ((bias - first).mean() + (bias - second).mean())
+    assert_same_bits(
+        {"bias": recipe("fit_by_replicas")["uneven"]}, {"bias": np.array([bias], "float32")}
+    )
+
+
+@claim(
+    kind="exact",
+    statement="Layers that are made in a `RematScope`, to be computed again on the way back, are "
+    "trained as others by a step that is compiled.",
+    formula="train_on_batch of layers in RematScope() == without",
+    cases=named("trained"),
+    about=HAS_A_REMAT_SCOPE,
+    recipe="trained_recomputed",
+    dtypes=("float32",),
+)
+def test_keras_3_recomputed_layers_are_trained(recipe):
+    found = recipe("trained_recomputed")
+    assert_same_bits(found["in the scope"], found["without"])
+
+
+@claim(
+    kind="exact",
+    statement='Layers that are made in a `RematScope(mode="activations")` are trained as others.',
+    formula='train_on_batch of layers in RematScope("activations") == without',
+    cases=named("trained"),
+    about=HAS_A_REMAT_SCOPE,
+    recipe="trained_recomputing_activations",
+    dtypes=("float32",),
+)
+def test_keras_3_recomputed_activations_are_trained(recipe):
+    found = recipe("trained_recomputing_activations")
+    assert_same_bits(found["in the scope"], found["without"])
 
 
 @claim(

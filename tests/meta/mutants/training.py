@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -744,3 +745,142 @@ def an_optimizer_from_an_h5_file_starts_anew(patch):
 
     optimizer = adapters()["keras2"].keras().optimizers.Optimizer
     patch.setattr(optimizer, "set_weights", lambda *_: None)
+
+
+# Moving averages of weights
+
+AFTER, BEFORE = "averages-begin-after-the-first-step", "averages-begin-before-the-first-step"
+OVERWRITTEN = "keras-averages-overwrite-the-weights"
+AVERAGED = "a moving average that moves otherwise"
+
+
+@TORCH.mutant("a moving average that begins with the start", AFTER)
+def averages_leave_out_the_first_step(patch):
+    from torch.optim import swa_utils
+
+    def wrong(healthy: Any, self: Any, model: Any) -> None:
+        if int(self.n_averaged) == 0:
+            self.n_averaged += 1
+        healthy(self, model)
+
+    around(patch, swa_utils.AveragedModel, "update_parameters", wrong)
+
+
+@TF1.mutant(AVERAGED, BEFORE)
+def averages_decay_faster(patch):
+    def wrong(healthy: Any, self: Any, decay: float, **options: Any) -> None:
+        healthy(self, decay / 2, **options)
+
+    around(patch, train_of().ExponentialMovingAverage, "__init__", wrong)
+
+
+def options_of_sgd(adapter: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    def make(patch: Any) -> None:
+        def wrong(healthy: Any, self: Any, *args: Any, **options: Any) -> None:
+            healthy(self, *args, **change(options))
+
+        around(patch, adapters()[adapter].keras().optimizers.SGD, "__init__", wrong)
+
+    return make
+
+
+def with_other_momentum(options: dict[str, Any]) -> dict[str, Any]:
+    return options | ({"ema_momentum": 0.25} if options.get("use_ema") else {})
+
+
+def without_overwriting(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in options.items() if name != "ema_overwrite_frequency"}
+
+
+for catalogue, claim in ((KERAS3, AFTER), (KERAS2, BEFORE)):
+    catalogue.add(
+        "averages-have-another-momentum",
+        AVERAGED,
+        (claim, OVERWRITTEN),
+        options_of_sgd(catalogue.adapter, with_other_momentum),
+    )
+    catalogue.add(
+        "averages-never-overwrite-the-weights",
+        "an option of an optimizer is not heard",
+        (OVERWRITTEN,),
+        options_of_sgd(catalogue.adapter, without_overwriting),
+    )
+
+
+@KERAS3.mutant("a moving average that begins with zeros", AFTER, OVERWRITTEN)
+def averages_begin_with_zeros(patch):
+    """As in Keras 3.0.1."""
+
+    def wrong(self: Any, variables: Any) -> None:
+        for variable, average in zip(variables, self._model_variables_moving_average, strict=False):
+            if self.use_ema and average is not None:
+                m = self.ema_momentum
+                average.assign(m * average.value + (1 - m) * variable.value)
+
+    sgd = adapters()["keras3"].keras().optimizers.SGD
+    patch.setattr(sgd, "_update_model_variables_moving_average", wrong)
+
+
+# Replicas, in a process of their own
+
+REPLICAS = "keras-replicas-train-as-one"
+UNEVEN = "keras-replicas-count-alike-whatever-their-rows"
+
+
+def where_a_process_starts(fault: str) -> Callable[[Any], None]:
+    """Code that is run first in a process that is started to serve this one."""
+
+    def make(patch: Any) -> None:
+        start = subprocess.Popen
+
+        def wrong(command: list[str], **options: Any) -> Any:
+            served = f"{fault}\nfrom fixtures.adapters.another_process import main\nmain()"
+            return start([command[0], "-c", served], **options)
+
+        patch.setattr(subprocess, "Popen", wrong)
+
+    return make
+
+
+for catalogue, package in ((KERAS3, "keras"), (KERAS2, "tf_keras")):
+    catalogue.add(
+        "gradients-of-replicas-are-added-up",
+        "gradients of replicas added up, as losses were not divided by their number",
+        (REPLICAS, UNEVEN),
+        where_a_process_starts(
+            f"from {package} import optimizers\n"
+            "sgd = optimizers.SGD\n"
+            "optimizers.SGD = lambda rate: sgd(2 * rate)"
+        ),
+    )
+    catalogue.add(
+        "rows-of-all-replicas-count-alike",
+        "the rows of all replicas count alike",
+        (UNEVEN,),
+        where_a_process_starts(
+            "from tensorflow import distribute\n"
+            "distribute.MirroredStrategy = lambda all: distribute.OneDeviceStrategy(all[0])"
+        ),
+    )
+
+
+# Layers that are computed again
+
+
+@KERAS3.mutant(
+    "a layer that is computed again is not trained",
+    "keras-3-recomputed-layers-are-trained", "keras-3-recomputed-activations-are-trained",
+    cases=("trained",),
+)  # fmt: skip
+def recomputed_layers_are_not_trained(patch):
+    keras, modes = adapters()["keras3"].keras(), []
+
+    def without(healthy: Any, self: Any, mode: Any = "full", **options: Any) -> None:
+        modes.append(mode)
+        healthy(self, mode=None, **options)
+
+    def wrong(healthy: Any, self: Any, *args: Any, **options: Any) -> Any:
+        return None if modes and modes[-1] else healthy(self, *args, **options)
+
+    around(patch, keras.RematScope, "__init__", without)
+    around(patch, keras.Model, "train_on_batch", wrong)
