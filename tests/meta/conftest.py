@@ -68,22 +68,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--once` one mutant stands for all that a claim must catch."""
+    """With `--once` one mutant stands for all that a claim must catch, of those that every other
+    option has selected, in whichever order."""
     if not config.option.once:
         return
     from tests.meta.kill_matrix import first_of_each_claim
-    from tests.meta.mutants import Mutant
+    from tests.meta.mutants import Mutant, mutants
 
     def mutant_of(item: pytest.Item) -> object:
         callspec = getattr(item, "callspec", None)
         return callspec.params.get("mutant") if callspec else None
 
-    given = [mutant for mutant in map(mutant_of, items) if isinstance(mutant, Mutant)]
-    left_out = {one.name for one in given} - {one.name for one in first_of_each_claim(given)}
+    given = [*map(mutant_of, items)]
+    chosen = first_of_each_claim(one for one in mutants() if one in given)
     kept, left = [], []
-    for item in items:
-        (left if getattr(mutant_of(item), "name", "") in left_out else kept).append(item)
+    for item, mutant in zip(items, given, strict=True):
+        (left if isinstance(mutant, Mutant) and mutant not in chosen else kept).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
 

@@ -21,6 +21,8 @@ from fixtures.claims import (
 from fixtures.plugin.scheduling import parts_of
 from fixtures.records.seconds import slow_claims
 from tests.meta.conftest import CLAIMS, ROOT, Project
+from tests.meta.kill_matrix import first_of_each_claim
+from tests.meta.mutants import mutants
 
 CASES = {case.name: case for case in named_cases()}
 
@@ -105,6 +107,21 @@ def test_once_checks_every_claim_wherever_it_is_checked_without():
     for (test, adapter), chosen in found.items():
         assert len(chosen) == 1
         assert set(chosen) <= (applicable(claims[test], adapter) or set(chosen))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [((), ""), (("-k", "torch and scaled"), "scaled")],
+    ids=["all", "some"],
+)
+def test_once_tries_one_mutant_for_each_claim(arguments, given):
+    result = Project(ROOT).pytest(
+        "-all", "--once", "--collect-only", "-q", "-p", "no:cacheprovider",
+        "tests/meta/test_mutants.py", *arguments,
+    )  # fmt: skip
+    found = re.findall(r"test_mutant_is_caught\[(\S+)\]", result.stdout)
+    of = [one for one in mutants() if given in one.name and (not given or "torch" in one.name)]
+    assert found == [one.name for one in first_of_each_claim(of)] != []
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
