@@ -8,12 +8,13 @@ import re
 
 import pytest
 
-from fixtures.adapters import core, in_a_mode
+from fixtures.adapters import core, every_adapter, in_a_mode
 from fixtures.cases import DTYPES, named_cases
 from fixtures.claims import (
     Claim,
     all_claims,
     cases_of,
+    checked_in_every_mode,
     not_applicable_on,
     not_checked_here,
     telling,
@@ -97,16 +98,21 @@ def test_every_claim_that_is_not_slow_is_checked_wherever_it_applies():
             assert set(chosen) <= (applicable(one, name) or set(chosen))
 
 
-def test_once_checks_every_claim_wherever_it_is_checked_without():
-    claims = {one.test: one for one in all_claims().values()}
-    found, whole = (
-        {key: chosen for key, chosen in collected(*arguments).items() if key[0] in claims}
-        for arguments in (["--once"], [])
-    )
-    assert found.keys() == whole.keys()
-    for (test, adapter), chosen in found.items():
-        assert len(chosen) == 1
-        assert set(chosen) <= (applicable(claims[test], adapter) or set(chosen))
+def test_once_checks_every_claim_once_wherever_it_applies_in_modes_too():
+    found = collected("--once")
+    checked = {
+        (one.test, name): applicable(one, name)
+        for one in all_claims().values()
+        for name, adapter in every_adapter().items()
+        if not adapter.cannot_run() and not adapter.left_out()
+        if not in_a_mode(name)
+        or any(checked_in_every_mode(one, name, *pair) for pair in cases_of(one))
+    }
+    tests = {one.test for one in all_claims().values()}
+    assert {key for key in found if key[0] in tests} == checked.keys()
+    for key, cases in checked.items():
+        [chosen] = found[key]
+        assert chosen in cases or not cases
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,14 @@ def test_another_python_is_another_run(kept):
     assert [run.python for run in kept(a_record(), newer, a_record())] == ["3.13.0", "3.11.7"]
 
 
+def test_another_processor_is_another_run(kept):
+    untold = a_record()
+    one, other = (
+        a_record(environment={"python": "3.11.7", "cpu": cpu}) for cpu in ("One, 2 GHz", "Other")
+    )
+    assert [run.processor for run in kept(untold, one, other, one)] == ["One", "Other"]
+
+
 def test_a_run_in_modes_alone_says_what_ran_and_replaces_no_other(kept):
     plain, alone = a_record(), a_record(a_check(adapter="torch:export"))
     plain["adapters"] = {"torch": plain["adapters"]["numpy"]}
@@ -107,7 +115,7 @@ def test_a_run_in_modes_alone_says_what_ran_and_replaces_no_other(kept):
     runs = kept(plain, alone, alone)
     assert sorted(run.columns for run in runs) == [["torch"], ["torch:export"]]
     lines = list(proven.table(runs, {"it-holds": "c1"}))
-    assert "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | torch:export | 1 |" in lines
+    assert "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | torch:export | 1 |  |" in lines
 
 
 @pytest.mark.parametrize("part", [{"deselected": 1}, {"complete": False, "selected": 2}])
@@ -126,13 +134,13 @@ def test_a_damaged_file_is_refused(tmp_path, text):
 
 def test_the_table_names_date_and_versions(kept):
     lines = list(proven.table(kept(a_record()), {"it-holds": "c1"}))
-    assert lines[2] == "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | numpy | 1 |"
+    assert lines[2] == "| 2026-11-21 | 3.11.7 | numpy 2.4.6 | numpy | 1 |  |"
 
 
 def test_the_table_counts_no_claim_whose_test_changed(kept):
     runs = kept(a_record(a_check(), a_check("another")))
     (_, _, line) = proven.table(runs, {"it-holds": "c1", "another": "c2"})
-    assert line.endswith("| numpy | 1 |")
+    assert line.endswith("| numpy | 1 |  |")
     assert len(list(proven.table(runs, {"it-holds": "c2"}))) == 2
 
 
