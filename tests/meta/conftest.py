@@ -81,11 +81,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         callspec = getattr(item, "callspec", None)
         return callspec.params.get("mutant") if callspec else None
 
-    given = [*map(mutant_of, items)]
-    chosen = first_of_each_claim(one for one in mutants() if one in given)
+    given = {one.name for one in map(mutant_of, items) if isinstance(one, Mutant)}
+    chosen = first_of_each_claim(one for one in mutants() if one.name in given)
+    left_out = given - {one.name for one in chosen}
     kept, left = [], []
-    for item, mutant in zip(items, given, strict=True):
-        (left if isinstance(mutant, Mutant) and mutant not in chosen else kept).append(item)
+    for item in items:
+        (left if getattr(mutant_of(item), "name", "") in left_out else kept).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
 
